@@ -1,0 +1,176 @@
+-- name: city
+SELECT timezone FROM hub.city
+
+-- name: measures
+SELECT kind, role, name, measure_id FROM hub.measure
+
+-- name: sources
+SELECT source_id, opd, app FROM hub.source
+
+-- name: add_sources
+INSERT INTO hub.source (opd, app)
+SELECT * FROM unnest(%s::text[], %s::text[]) ORDER BY 1, 2
+ON CONFLICT DO NOTHING
+
+-- name: series
+SELECT series_id, opd, kind, unit, service, channel FROM hub.series
+
+-- name: add_series
+INSERT INTO hub.series (opd, kind, unit, service, channel)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[]) ORDER BY 1, 2, 3, 4, 5
+ON CONFLICT DO NOTHING
+
+-- name: temporary_tables
+-- Once per connection; they empty themselves at commit.
+CREATE TEMPORARY TABLE IF NOT EXISTS batch (
+    ord integer, source_id integer, event_id text, digest bytea, inbox_created timestamptz, inbox_seq bigint,
+    at timestamptz, state text, series_id integer, case_id text, voids text, received_at timestamptz, history boolean
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS merged (
+    case_no bigint, opd text, kind text, case_id text, opened_at timestamptz, closed_at timestamptz,
+    last_at timestamptz, state text, series_id integer, channel text, flags text[], transitions jsonb, voids jsonb,
+    is_new boolean
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS delta (
+    case_no bigint, series_id integer, measure_id smallint, at timestamptz, value bigint, sign smallint, stored boolean
+) ON COMMIT DELETE ROWS
+
+-- name: hold_rules
+-- Shared with other workers; whoever changes limits, lifecycles or figures wholesale takes it alone.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('warroom.rules', 0)), nextval('hub.batch_id')
+
+-- name: hold_rules_alone
+SELECT pg_advisory_xact_lock(hashtextextended('warroom.rules', 0)), nextval('hub.batch_id')
+
+-- name: copy_batch
+COPY batch FROM STDIN (FORMAT BINARY)
+
+-- name: enter_ledger
+-- The ledger first: only what comes back is new and counts. Sorted, so that two workers never wait for each other
+-- in a ring.
+WITH fresh AS (
+    INSERT INTO hub.ledger (source_id, event_id, digest, inbox_created, inbox_seq, batch_id)
+    SELECT source_id, event_id, digest, inbox_created, inbox_seq, %(batch)s FROM batch ORDER BY source_id, event_id
+    ON CONFLICT DO NOTHING
+    RETURNING source_id, event_id
+), raw AS (
+    INSERT INTO hub.event (at, source_id, event_id, series_id, case_id, state, voids, received_at, history, batch_id)
+    SELECT b.at, b.source_id, b.event_id, b.series_id, b.case_id, b.state, b.voids, b.received_at, b.history, %(batch)s
+    FROM batch b JOIN fresh USING (source_id, event_id) WHERE b.case_id IS NOT NULL
+)
+SELECT b.ord FROM batch b JOIN fresh USING (source_id, event_id)
+
+-- name: in_ledger
+SELECT l.source_id, l.event_id, l.digest, l.inbox_created, l.inbox_seq
+FROM unnest(%s::integer[], %s::text[]) k(source_id, event_id) JOIN hub.ledger l USING (source_id, event_id)
+
+-- name: add_duplicates
+INSERT INTO hub.duplicate (inbox_created, inbox_seq, source_id, event_id, batch_id)
+SELECT k.*, %s FROM unnest(%s::timestamptz[], %s::bigint[], %s::integer[], %s::text[]) k ORDER BY 1, 2
+ON CONFLICT DO NOTHING
+
+-- name: add_rejects
+INSERT INTO hub.reject (inbox_created, inbox_seq, reason, field, detail, subject, opd, app, event_id, payload,
+                        received_at, batch_id)
+SELECT k.*, %s
+FROM unnest(%s::timestamptz[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+            %s::text[], %s::text[], %s::timestamptz[]) k ORDER BY 1, 2
+ON CONFLICT DO NOTHING
+
+-- name: lock_cases
+-- Keys are hashes of the cases' names, sorted; a collision only makes one wait.
+SELECT count(pg_advisory_xact_lock(k)) FROM unnest(%s::bigint[]) k
+
+-- name: read_cases
+SELECT k.ord, coalesce(c.case_no, nextval('hub.case_no')), c.transitions, c.voids
+FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY k(case_id, kind, opd, ord)
+LEFT JOIN hub.cases c USING (case_id, kind, opd)
+
+-- name: read_contributions
+SELECT case_no, series_id, measure_id, at, value FROM hub.contribution WHERE case_no = ANY (%s)
+
+-- name: copy_merged
+COPY merged FROM STDIN (FORMAT BINARY)
+
+-- name: add_cases
+INSERT INTO hub.cases (case_no, opd, kind, case_id, opened_at, closed_at, last_at, state, series_id, channel, flags,
+                       transitions, voids)
+SELECT case_no, opd, kind, case_id, opened_at, coalesce(closed_at, 'infinity'), last_at, state, series_id, channel,
+       flags, transitions, voids
+FROM merged WHERE is_new
+
+-- name: change_cases
+UPDATE hub.cases c
+SET opened_at = m.opened_at, closed_at = coalesce(m.closed_at, 'infinity'), last_at = m.last_at, state = m.state,
+    series_id = m.series_id, channel = m.channel, flags = m.flags, transitions = m.transitions, voids = m.voids
+FROM merged m WHERE c.case_no = m.case_no AND NOT m.is_new
+
+-- name: forget_contributions
+DELETE FROM hub.contribution WHERE case_no = ANY (%s)
+
+-- name: copy_delta
+COPY delta FROM STDIN (FORMAT BINARY)
+
+-- name: add_contributions
+INSERT INTO hub.contribution (case_no, series_id, measure_id, at, value)
+SELECT case_no, series_id, measure_id, at, value FROM delta WHERE stored
+
+-- name: roll_up_hour
+-- rollup += after - before; keys sorted.
+INSERT INTO hub.rollup_hour AS r (measure_id, hour, series_id, bin, n, total)
+SELECT measure_id, date_trunc('hour', at, 'UTC'), series_id, hub.bin_of(value), sum(sign), sum(sign * value)
+FROM delta WHERE sign <> 0
+GROUP BY 1, 2, 3, 4 HAVING sum(sign) <> 0 OR sum(sign * value) <> 0 ORDER BY 1, 2, 3, 4
+ON CONFLICT (measure_id, hour, series_id, bin) DO UPDATE SET n = r.n + excluded.n, total = r.total + excluded.total
+
+-- name: roll_up_day
+INSERT INTO hub.rollup_day AS r (measure_id, day, series_id, bin, n, total)
+SELECT measure_id, (at AT TIME ZONE %(zone)s)::date, series_id, hub.bin_of(value), sum(sign), sum(sign * value)
+FROM delta WHERE sign <> 0
+GROUP BY 1, 2, 3, 4 HAVING sum(sign) <> 0 OR sum(sign * value) <> 0 ORDER BY 1, 2, 3, 4
+ON CONFLICT (measure_id, day, series_id, bin) DO UPDATE SET n = r.n + excluded.n, total = r.total + excluded.total
+
+-- name: within_hour
+INSERT INTO hub.within_hour AS r (measure_id, limit_us, hour, series_id, n)
+SELECT d.measure_id, l.limit_us, date_trunc('hour', d.at, 'UTC'), d.series_id, sum(d.sign)
+FROM delta d JOIN hub.duration_limit l USING (measure_id) WHERE d.value <= l.limit_us AND d.sign <> 0
+GROUP BY 1, 2, 3, 4 HAVING sum(d.sign) <> 0 ORDER BY 1, 2, 3, 4
+ON CONFLICT (measure_id, limit_us, hour, series_id) DO UPDATE SET n = r.n + excluded.n
+
+-- name: within_day
+INSERT INTO hub.within_day AS r (measure_id, limit_us, day, series_id, n)
+SELECT d.measure_id, l.limit_us, (d.at AT TIME ZONE %(zone)s)::date, d.series_id, sum(d.sign)
+FROM delta d JOIN hub.duration_limit l USING (measure_id) WHERE d.value <= l.limit_us AND d.sign <> 0
+GROUP BY 1, 2, 3, 4 HAVING sum(d.sign) <> 0 ORDER BY 1, 2, 3, 4
+ON CONFLICT (measure_id, limit_us, day, series_id) DO UPDATE SET n = r.n + excluded.n
+
+-- name: drop_empty
+-- Only a retraction can empty a row; the rows it touched are looked up by key.
+WITH hour AS (
+    DELETE FROM hub.rollup_hour r USING (
+        SELECT DISTINCT measure_id, date_trunc('hour', at, 'UTC') AS hour, series_id, hub.bin_of(value) AS bin
+        FROM delta WHERE sign < 0) d
+    WHERE r.n = 0 AND (r.measure_id, r.hour, r.series_id, r.bin) = (d.measure_id, d.hour, d.series_id, d.bin)
+), day AS (
+    DELETE FROM hub.rollup_day r USING (
+        SELECT DISTINCT measure_id, (at AT TIME ZONE %(zone)s)::date AS day, series_id, hub.bin_of(value) AS bin
+        FROM delta WHERE sign < 0) d
+    WHERE r.n = 0 AND (r.measure_id, r.day, r.series_id, r.bin) = (d.measure_id, d.day, d.series_id, d.bin)
+), within_hour AS (
+    DELETE FROM hub.within_hour r USING (
+        SELECT DISTINCT measure_id, date_trunc('hour', at, 'UTC') AS hour, series_id FROM delta WHERE sign < 0) d
+    WHERE r.n = 0 AND (r.measure_id, r.hour, r.series_id) = (d.measure_id, d.hour, d.series_id)
+)
+DELETE FROM hub.within_day r USING (
+    SELECT DISTINCT measure_id, (at AT TIME ZONE %(zone)s)::date AS day, series_id FROM delta WHERE sign < 0) d
+WHERE r.n = 0 AND (r.measure_id, r.day, r.series_id) = (d.measure_id, d.day, d.series_id)
+
+-- name: hear
+INSERT INTO hub.last_heard AS h (source_id, heard_at)
+SELECT * FROM unnest(%s::integer[], %s::timestamptz[]) ORDER BY 1
+ON CONFLICT (source_id) DO UPDATE SET heard_at = excluded.heard_at WHERE h.heard_at < excluded.heard_at
+
+-- name: number_commit
+WITH counted AS (UPDATE hub.commit_counter SET commit_no = commit_no + 1 RETURNING commit_no)
+INSERT INTO hub.commit_log (commit_no, batch_id, committed_at)
+SELECT commit_no, %s, clock_timestamp() FROM counted RETURNING commit_no

@@ -1,0 +1,82 @@
+"""The small numbers of sources, series and measures, remembered by a worker and created when first met.
+
+They are created in a transaction of their own, so that a rolled-back batch never leaves a remembered number that the
+database does not know.
+"""
+
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from opd_schemas.events import KINDS
+from services.aggregator.merge import Rules, Series
+from services.db import Pool, load
+from services.errors import NotMigrated
+
+SQL = load(__file__)
+
+
+class Registry:
+    """Numbers by name and names by number; call `refresh` once before use."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.source_ids: dict[tuple[str, str], int] = {}
+        self.app_of: dict[int, str] = {}
+        self.series_ids: dict[Series, int] = {}
+        self.series_of: dict[int, Series] = {}
+        self.rules: dict[str, Rules] = {}
+        self.timezone: str | None = None
+        self._measures: dict[tuple[str, str, str], int] = {}
+
+    async def refresh(self) -> None:
+        """Read everything; raises NotMigrated if the database lacks the hub's tables."""
+        async with self._pool.connection() as connection:
+            found = await (await connection.execute(SQL["measures"])).fetchall()
+            if not found:
+                raise NotMigrated("The list of measures")
+            self._measures = {(kind, role, name): number for kind, role, name, number in found}
+            await self._read_sources(connection)
+            await self._read_series(connection)
+
+    def use_timezone(self, timezone: str) -> None:
+        """Local days are cut in this zone; a change (before any event was counted) makes new rules."""
+        if timezone != self.timezone:
+            zone = ZoneInfo(timezone)
+            self.rules = {
+                kind: Rules(lifecycle, self._measures, zone) for kind, lifecycle in KINDS.items() if lifecycle.has_cases
+            }
+            self.timezone = timezone
+
+    async def ensure(self, sources: Iterable[tuple[str, str]], series: Iterable[Series]) -> None:
+        """Create and learn the numbers of those not yet known."""
+        new_sources = sorted({s for s in sources if s not in self.source_ids})
+        new_series = sorted({s for s in series if s not in self.series_ids})
+        if not new_sources and not new_series:
+            return
+        async with self._pool.connection() as connection:
+            if new_sources:
+                await connection.execute(
+                    SQL["add_sources"], [list(column) for column in zip(*new_sources, strict=True)]
+                )
+                await self._read_sources(connection)
+            if new_series:
+                await connection.execute(SQL["add_series"], [list(column) for column in zip(*new_series, strict=True)])
+        if new_series:
+            async with self._pool.connection() as connection:
+                await self._read_series(connection)
+
+    async def _read_sources(self, connection: AsyncConnection[TupleRow]) -> None:
+        async for source_id, opd, app in await connection.execute(SQL["sources"]):
+            self.source_ids[opd, app] = source_id
+            self.app_of[source_id] = app
+
+    async def _read_series(self, connection: AsyncConnection[TupleRow]) -> None:
+        # Numbers are given before they are committed, so a smaller one may appear later: read all that are new to us.
+        async for series_id, *names in await connection.execute(SQL["series"]):
+            if series_id not in self.series_of:
+                series = Series(*names)
+                self.series_ids[series] = series_id
+                self.series_of[series_id] = series

@@ -1,0 +1,54 @@
+"""Brings a database to the newest form: numbered `.sql` files, each once, in its own transaction, never edited after.
+
+Also keeps the `measure` table in step with the lifecycles that the contract declares.
+"""
+
+import hashlib
+from pathlib import Path
+
+import psycopg
+
+from opd_schemas.events import KINDS
+from services.db import load
+from services.errors import MigrationChanged
+
+SQL = load(__file__)
+
+
+def _files() -> list[tuple[str, str]]:
+    folder = Path(__file__).parent
+    return sorted(
+        (entry.name, entry.read_text(encoding="utf-8"))
+        for entry in folder.iterdir()
+        if entry.name.endswith(".sql") and entry.name[:4].isdigit()
+    )
+
+
+def migrate(url: str) -> list[str]:
+    """Apply what is missing to the database at `url` (its owner); returns the names of the files applied.
+
+    Raises MigrationChanged if a file that was applied has been edited since.
+    """
+    applied: list[str] = []
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        connection.execute(SQL["lock"])
+        connection.execute(SQL["create_table"])
+        done: dict[str, str] = dict(connection.execute(SQL["applied"]).fetchall())
+        for name, text in _files():
+            checksum = hashlib.sha256(text.encode()).hexdigest()
+            if name in done:
+                if done[name] != checksum:
+                    raise MigrationChanged(name)
+                continue
+            connection.execute(text.encode())
+            connection.execute(SQL["record"], (name, checksum))
+            applied.append(name)
+        for kind, lifecycle in KINDS.items():
+            if not lifecycle.has_cases:
+                continue
+            for state in lifecycle.states:
+                connection.execute(SQL["measure"], (kind, "state", state.name, state.waiting))
+            for duration in lifecycle.durations:
+                for role in ("duration", "negative"):
+                    connection.execute(SQL["measure"], (kind, role, duration.name, False))
+    return applied

@@ -3,7 +3,7 @@
 No SQL stands in Python: `SQL = load(__file__)` reads the `queries.sql` beside a module into a mapping by name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import LiteralString, cast
 
@@ -25,25 +25,31 @@ _CONNECT = {
 }
 
 
-def load(module_file: str) -> Mapping[str, LiteralString]:
-    """Statements of the `queries.sql` beside `module_file`: `-- name: x` begins the statement x."""
-    text = Path(module_file).with_name("queries.sql").read_text(encoding="utf-8")
+def load(module_file: str, name: str = "queries.sql") -> Mapping[str, LiteralString]:
+    """Statements of the `.sql` file beside `module_file`: `-- name: x` begins the statement x."""
+    text = Path(module_file).with_name(name).read_text(encoding="utf-8")
     statements: dict[str, str] = {}
     for block in text.split("-- name: ")[1:]:
-        name, _, body = block.partition("\n")
-        statements[name.strip()] = body.strip()
+        title, _, body = block.partition("\n")
+        statements[title.strip()] = body.strip()
     # Our own files are literals in all but the type checker's eyes.
     return cast(Mapping[str, LiteralString], statements)
 
 
-def pool(url: str, *, size: int, name: str) -> Pool:
-    """A pool that checks a connection before it hands it out; open it with `async with`."""
+def pool(
+    url: str, *, size: int, name: str, configure: Callable[[AsyncConnection[TupleRow]], Awaitable[None]] | None = None
+) -> Pool:
+    """A pool that checks a connection before it hands it out; open it with `async with`.
+
+    `configure` is run once on each new connection.
+    """
     return AsyncConnectionPool(
         url,
         min_size=1,
         max_size=size,
         open=False,
         name=name,
+        configure=configure,
         timeout=10,
         check=AsyncConnectionPool.check_connection,
         kwargs={**_CONNECT, "application_name": f"warroom-{name}"},

@@ -4,6 +4,7 @@ HubError
 ├── CatalogueError      the catalogue's files are wrong
 ├── MigrationChanged    a migration was edited after it was applied
 ├── NotMigrated         the database or the streams lack the hub's tables
+├── TimeZoneFixed       figures are cut by local days of another zone
 └── Unreachable         NATS or the database does not answer
 """
 
@@ -13,7 +14,11 @@ class HubError(Exception):
 
 
 class CatalogueError(HubError):
-    """Faults of the catalogue's files, one line each."""
+    """Faults of the catalogue's files, one line each, all at once."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
 
 
 class MigrationChanged(HubError):
@@ -37,3 +42,13 @@ class Unreachable(HubError):
 
     def __init__(self, what: str, where: str) -> None:
         super().__init__(f"{what} at {where} does not answer; start it with: warroom up, or see: warroom status")
+
+
+class TimeZoneFixed(HubError):
+    """The stored local days belong to another time zone."""
+
+    def __init__(self, stored: str, wanted: str) -> None:
+        super().__init__(
+            f"city.timezone is {wanted}, but the stored days are those of {stored}; use a database of its own"
+            " for the other zone"
+        )

@@ -85,6 +85,6 @@ def loaded_at(memory: Memory) -> str:
 
 
 def _monitor(memory: Memory, page: str) -> dict[str, object]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{memory.ports[MONITOR]}/{page}", timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"http://127.0.0.1:{memory.ports[MONITOR]}/{page}", timeout=5) as answer:
         content: dict[str, object] = json.load(answer)
         return content

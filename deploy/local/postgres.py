@@ -102,8 +102,15 @@ def configure(folder: Path, memory: Memory) -> None:
     initdb = [f"{_BIN}/initdb", "-D", "/data/new", "-U", SUPERUSER, "--pwfile=/data/password"]
     done = subprocess.run(
         # The builtin locale needs no locale of the system and sorts alike on every machine.
-        _sandbox(folder, *initdb, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C",
-                 "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+        _sandbox(
+            folder,
+            *initdb,
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+        ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -113,7 +120,9 @@ def configure(folder: Path, memory: Memory) -> None:
     (folder / "password").unlink()
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        raise StackError(f"initdb failed in {folder}: {said[0]}; bubblewrap needs user namespaces and space on the disk")
+        raise StackError(
+            f"initdb failed in {folder}: {said[0]}; bubblewrap needs user namespaces and space on the disk"
+        )
     (folder / "new").rename(folder / "17")
 
 
@@ -121,7 +130,7 @@ def _sandbox(folder: Path, *command: str) -> list[str]:
     # PostgreSQL refuses to run as root: in its own user namespace it is user 1000, whoever starts it.
     return [
         *("bwrap", "--unshare-user", "--unshare-pid", "--uid", "1000", "--gid", "1000", "--die-with-parent"),
-        *("--ro-bind", str(rootfs()), "/", "--dev", "/dev", "--tmpfs", "/tmp", "--bind", str(folder), "/data"),
+        *("--ro-bind", str(rootfs()), "/", "--dev", "/dev", "--bind", str(folder), "/data"),
         *("--clearenv", "--setenv", "PATH", "/usr/bin", "--chdir", "/data", "--"),
         *command,
     ]

@@ -64,7 +64,7 @@ cd "$work/root"
 for name in bin lib lib64; do # the merged /usr of every Debian
     if [ -d "usr/$name" ]; then ln -s "usr/$name" "$name"; fi
 done
-mkdir data dev etc tmp # mount points of the sandbox
+mkdir data dev etc # mount points of the sandbox
 echo 'postgres:x:1000:1000::/data:/bin/sh' >etc/passwd
 mv "$work/root" "$rootfs"
 echo "$rootfs"

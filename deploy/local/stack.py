@@ -26,8 +26,10 @@ _PATIENCE_WITH_FAILURE = 10.0
 class _Part(Protocol):
     """What the modules `nats` and `postgres` have in common."""
 
-    NAME: str
-    PORTS: tuple[str, ...]
+    @property
+    def NAME(self) -> str: ...
+    @property
+    def PORTS(self) -> tuple[str, ...]: ...
 
     def configure(self, folder: Path, memory: Memory) -> None: ...
     def program(self, folder: Path) -> Program: ...
@@ -39,12 +41,12 @@ class Stack:
 
     def __init__(self, state: Path, environment: Mapping[str, str] = os.environ) -> None:
         self.state = state.absolute()
-        self._nats_url = environment.get("WARROOM_NATS_URL")
-        self._database_url = environment.get("WARROOM_DATABASE_URL")
+        self._nats_url = environment.get("WARROOM_NATS_URL") or None
+        self._database_url = environment.get("WARROOM_DATABASE_URL") or None
         self._parts: list[_Part] = []
-        if not self._nats_url:
+        if self._nats_url is None:
             self._parts.append(nats)
-        if not self._database_url:
+        if self._database_url is None:
             self._parts.append(postgres)
 
     def up(
@@ -70,7 +72,7 @@ class Stack:
             else:
                 self._start(memory)
             self._wait(memory)
-            if postgres in self._parts:
+            if self._database_url is None:
                 postgres.bootstrap(memory)
             if applications is not None:
                 self._grant(memory, applications)
@@ -111,7 +113,9 @@ class Stack:
 
     def wait(self) -> None:
         """Return once broker and database answer, for instance after one was killed."""
-        self._wait(self._memory())
+        memory = self._memory()
+        self._running(memory)
+        self._wait(memory)
 
     def start(self, program: str) -> None:
         """Start one program; a server answers on return."""
@@ -195,7 +199,7 @@ class Stack:
             memory.passwords.pop(f"nats/{user}", None)
         memory.applications = list(applications)
         memory.write()
-        if nats in self._parts:
+        if self._nats_url is None:
             loaded = nats.loaded_at(memory)
             nats.configure(self.state / nats.NAME, memory)
             Supervisor(self.state, memory).signal(nats.NAME, "HUP")
@@ -206,13 +210,13 @@ class Stack:
                 time.sleep(0.02)
 
     def _describe(self, memory: Memory) -> Endpoints:
-        embedded = postgres in self._parts
+        embedded = self._database_url is None
         users = [account.user for account in accounts(memory.applications)]
         return Endpoints(
             nats_url=self._nats_url or f"nats://127.0.0.1:{memory.ports[nats.NAME]}",
             database_url=self._database_url or postgres.url(memory, postgres.OWNER),
             superuser_url=postgres.url(memory, postgres.SUPERUSER) if embedded else None,
-            nats_users={user: memory.password(f"nats/{user}") for user in users} if nats in self._parts else {},
+            nats_users={user: memory.password(f"nats/{user}") for user in users} if self._nats_url is None else {},
             database_roles={role: memory.password(f"database/{role}") for role in postgres.ROLES} if embedded else {},
             ports={port: memory.ports[port] for part in self._parts for port in part.PORTS},
         )

@@ -5,6 +5,7 @@ import os
 import random
 import secrets
 import socket
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -92,17 +93,18 @@ class Memory:
 
     def choose_ports(self, names: Iterable[str]) -> None:
         """Give each a port: that of the last time if it is still free, else another."""
+        deadline = time.monotonic() + 1  # what held it may have been killed a moment ago
         for name in names:
-            if not _is_free(self.ports.get(name)):
+            while name in self.ports and not _is_free(self.ports[name]) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            if name not in self.ports or not _is_free(self.ports[name]):
                 others = set(self.ports.values())
                 candidates = random.sample(_PORTS, len(_PORTS))
                 self.ports[name] = next(port for port in candidates if port not in others and _is_free(port))
         self.write()
 
 
-def _is_free(port: int | None) -> bool:
-    if port is None:
-        return False
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         # As the servers do: connections that linger from the last run do not make a port busy.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,7 +1,7 @@
 """The process manager: supervisord, one per state folder, detached from whoever started it.
 
-Each program is a small script beside supervisord's configuration, so that no command, path or password ever needs
-supervisord's own quoting; the configuration itself only speaks of `%(here)s`, the folder of each file.
+Each program is a small script, and every path in supervisord's configuration is relative to the state folder, which is
+where it runs: so nothing ever needs supervisord's own quoting.
 """
 
 import os
@@ -25,11 +25,11 @@ BACKOFF = "BACKOFF"
 
 _CONFIGURATION = """\
 [supervisord]
-logfile=%(here)s/log/supervisord.log
+logfile=log/supervisord.log
 logfile_maxbytes=1MB
 logfile_backups=1
-pidfile=%(here)s/supervisord.pid
-childlogdir=%(here)s/log
+pidfile=supervisord.pid
+childlogdir=log
 umask=077
 user={user}
 
@@ -40,15 +40,12 @@ password={password}
 
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
-
-[include]
-files=programs/*.conf
 """
 
 # A program that fails at start is tried again for ever, each time a second later than the last.
-_PROGRAM = """\
+_PROGRAM = """
 [program:{name}]
-command=/bin/sh "%(here)s/{name}.sh"
+command=/bin/sh programs/{name}.sh
 priority={priority}
 autostart=false
 startsecs=1
@@ -59,7 +56,7 @@ stopasgroup={stop_group}
 killasgroup=true
 stopwaitsecs={stop_seconds}
 redirect_stderr=true
-stdout_logfile=%(here)s/../log/{name}.log
+stdout_logfile=log/{name}.log
 stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=2
 """
@@ -67,7 +64,7 @@ stdout_logfile_backups=2
 
 @dataclass(frozen=True)
 class Program:
-    """A process to keep running, with what its environment has beyond the supervisor's own."""
+    """A process to keep running in the state folder, with what its environment has beyond the supervisor's own."""
 
     name: str
     command: Sequence[str]
@@ -101,7 +98,7 @@ class Supervisor:
             return False
         try:
             self._call("getState")
-        except (OSError, HTTPException, xmlrpc.client.Error):
+        except StackError:
             return False
         return True
 
@@ -112,15 +109,9 @@ class Supervisor:
         for program in programs:
             self._write(program)
         (self._folder / "log").mkdir(mode=0o700, exist_ok=True)
-        configuration = self._folder / "supervisord.conf"
-        write_private(
-            configuration,
-            _CONFIGURATION.format(
-                user=os.getuid(), port=self._memory.ports[PORT], password=self._memory.password(PORT)
-            ),
-        )
+        self._configure()
         started = subprocess.run(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", configuration],
+            [sys.executable, "-m", "supervisor.supervisord", "-c", self._folder / "supervisord.conf"],
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -138,6 +129,7 @@ class Supervisor:
         """Add these programs, restart those whose command or environment changed, leave all others alone."""
         known = self.names()
         changed = [program.name for program in programs if self._write(program) and program.name in known]
+        self._configure()
         self._call("reloadConfig")
         for program in programs:
             if program.name not in known:
@@ -163,6 +155,14 @@ class Supervisor:
         for path, text in changed.items():
             write_private(path, text)
         return bool(changed)
+
+    def _configure(self) -> None:
+        """Write supervisord's configuration, with all programs that were written."""
+        general = _CONFIGURATION.format(
+            user=os.getuid(), port=self._memory.ports[PORT], password=self._memory.password(PORT)
+        )
+        programs = [path.read_text() for path in sorted((self._folder / "programs").glob("*.conf"))]
+        write_private(self._folder / "supervisord.conf", general + "".join(programs))
 
     def names(self) -> set[str]:
         """The programs it knows."""
@@ -212,5 +212,10 @@ class Supervisor:
     def _call(self, method: str, *arguments: str | bool) -> Any:
         password = self._memory.password(PORT)
         url = f"http://warroom:{password}@127.0.0.1:{self._memory.ports[PORT]}/RPC2"
-        with xmlrpc.client.ServerProxy(url) as server:
-            return getattr(server.supervisor, method)(*arguments)
+        try:
+            with xmlrpc.client.ServerProxy(url) as server:
+                return getattr(server.supervisor, method)(*arguments)
+        except xmlrpc.client.Fault as fault:
+            raise StackError(f"supervisord refuses {method} {arguments}: {fault.faultString}") from None
+        except (OSError, HTTPException, xmlrpc.client.ProtocolError) as error:
+            raise StackError(f"supervisord of {self._folder} does not answer: {error}; start the stack again") from None

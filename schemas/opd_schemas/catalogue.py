@@ -3,12 +3,13 @@
 Loaded from YAML, checked here, kept versioned in the database. Ingest judges events by it.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from opd_schemas.event import Code
 from opd_schemas.events import KINDS
@@ -30,6 +31,16 @@ def _known_kind(kind: str) -> str:
     return kind
 
 
+# Pydantic alone would read P15M as fifteen months and 15:00 as fifteen hours, where somebody meant minutes.
+_DURATION = re.compile(r"P(?!$)(\d+Y)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?")
+
+
+def _iso(span: object) -> object:
+    if isinstance(span, str) and not _DURATION.fullmatch(span):
+        raise ValueError("must be a duration such as PT15M (15 minutes), PT2H (2 hours) or P1D (one day)")
+    return span
+
+
 def _positive(span: timedelta) -> timedelta:
     if span <= timedelta(0):
         raise ValueError("must be longer than nothing, such as PT15M or P1D")
@@ -37,7 +48,7 @@ def _positive(span: timedelta) -> timedelta:
 
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-Span = Annotated[timedelta, AfterValidator(_positive)]
+Span = Annotated[timedelta, BeforeValidator(_iso), AfterValidator(_positive)]
 Kind = Annotated[str, AfterValidator(_known_kind)]
 
 

@@ -33,9 +33,10 @@ CaseId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]
 
 _TYPE = re.compile(r"^opd\.([a-z][a-z_]{0,30})\.([a-z][a-z_]{0,30})\.v([1-9][0-9]{0,3})$")
 _SOURCE = re.compile(r"^/opd/([a-z0-9-]{1,48})/([a-z0-9-]{1,48})$")
-_EXTENSION_NAME = re.compile(r"^[a-z0-9]{1,20}$")
+EXTENSION_NAME_PATTERN = r"^[a-z0-9]{1,20}$"
+_EXTENSION_NAME = re.compile(EXTENSION_NAME_PATTERN)
 #: CloudEvents integers have 32 bits; a longer one could not be written again.
-_INTEGERS = range(-(2**31), 2**31)
+EXTENSION_INTEGERS = range(-(2**31), 2**31)
 #: CloudEvents extensions that only the hub stamps.
 HUB_EXTENSIONS = ("hubinbox", "hubreceived", "hubdigest", "hubtime", "hubhistory")
 
@@ -222,7 +223,7 @@ def parse(body: bytes) -> Event:
 
 
 def _is_extension_value(value: object) -> bool:
-    return isinstance(value, str) or (isinstance(value, int) and value in _INTEGERS)
+    return isinstance(value, str) or (isinstance(value, int) and value in EXTENSION_INTEGERS)
 
 
 def _known_data(data: dict[str, Any]) -> bool:

@@ -1,0 +1,215 @@
+"""NATS as the hub needs it: a broker that reconnects for ever, pulls that return what is there, publishes that are
+confirmed or known not to be.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from weakref import WeakKeyDictionary
+
+import nats.errors
+import orjson
+import structlog
+from faststream import AckPolicy, Context
+from faststream.nats import JStream, NatsBroker, PullSub
+from faststream.nats.message import NatsBatchMessage
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import StreamInfo
+
+#: Seconds a pull request stands at the server, and a publish waits for its confirmation.
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STANDING_S = 5.0
+_CONFIRM_S = 5.0
+
+
+def connect(url: str, *, name: str, **options: Any) -> NatsBroker:
+    """A FastStream broker for the service `name`; its replies come to `_INBOX_<name>`, as its permissions say."""
+    return NatsBroker(
+        url,
+        # Batches come and go all day; only what is out of the ordinary is worth a line.
+        logger=structlog.get_logger(name),
+        log_level=logging.DEBUG,
+        name=f"warroom-{name}",
+        inbox_prefix=f"_INBOX_{name}",
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=1,
+        connect_timeout=5,
+        **options,
+    )
+
+
+@dataclass
+class _Standing:
+    """A pull subscription's request at the server: how many messages it may still send, and until when."""
+
+    full: int = 0
+    left: int = 0
+    until: float = 0.0
+    reconnects: int = 0
+
+
+_standing: WeakKeyDictionary[JetStreamContext.PullSubscription, _Standing] = WeakKeyDictionary()
+
+
+async def _fetch(
+    self: JetStreamContext.PullSubscription,
+    batch: int = 1,
+    timeout: float | None = 5,  # noqa: ASYNC109 - the signature is nats-py's
+    heartbeat: float | None = None,
+) -> list[Msg]:
+    """What is there, up to `batch`, as soon as anything is there; nats.errors.TimeoutError after `timeout` seconds.
+
+    Replaces nats-py's `fetch`, which spends a timer on each message, and raises a bare TimeoutError that ends
+    FastStream's loop with the messages in hand. A standing request lets the server send the next batch while this one
+    is being worked on.
+    """
+    client: Client = self._nc
+    subscription = self._sub
+    queue = subscription._pending_queue
+    standing = _standing.setdefault(self, _Standing())
+    if client.is_closed:
+        # FastStream's loop would come straight back and starve everything else.
+        await asyncio.sleep(1)
+        raise nats.errors.ConnectionClosedError
+    standing.full = max(standing.full, batch)
+    follow_up = batch < standing.full
+    deadline = time.monotonic() + (timeout or 0)
+    messages: list[Msg] = []
+
+    def take(message: Msg) -> None:
+        subscription._pending_size -= len(message.data)
+        queue.task_done()
+        if JetStreamContext.is_status_msg(message):
+            # The request ended (expired, or its batch was full); a new one is made below.
+            standing.left = 0
+        else:
+            standing.left -= 1
+            messages.append(message)
+
+    while True:
+        while len(messages) < batch and not queue.empty():
+            take(queue.get_nowait())
+        now = time.monotonic()
+        if standing.reconnects != client.stats["reconnects"]:
+            standing.reconnects, standing.left = client.stats["reconnects"], 0
+        if standing.left <= standing.full // 2 or now >= standing.until:
+            request = {"batch": standing.full, "expires": int(_STANDING_S * 1e9)}
+            standing.left = max(standing.left, 0) + standing.full
+            standing.until = now + _STANDING_S
+            await client.publish(self._nms, orjson.dumps(request), self._deliver)
+        if messages:
+            return messages
+        if follow_up or now >= deadline:
+            # FastStream asks again to fill the batch; what is in hand should not wait for what may never come.
+            raise nats.errors.TimeoutError
+        with contextlib.suppress(asyncio.TimeoutError):
+            take(await asyncio.wait_for(queue.get(), min(deadline, standing.until) - now))
+
+
+JetStreamContext.PullSubscription.fetch = _fetch  # type: ignore[method-assign]
+
+
+async def _raw(message: NatsBatchMessage) -> object:
+    return message.body
+
+
+def on_batches(
+    broker: NatsBroker,
+    name: str,
+    stream: str,
+    durable: str,
+    *,
+    batch: int,
+    handle: Callable[[Sequence[Msg]], Awaitable[None]],
+) -> None:
+    """Let `handle` have the messages of a durable consumer in batches; it acknowledges each message itself.
+
+    `name` is the service's, as for `connect`.
+
+    Bodies are not decoded: FastStream would drop a whole batch for one that is no JSON.
+    """
+
+    @broker.subscriber(
+        ">",
+        stream=JStream(stream, declare=False),
+        durable=durable,
+        inbox_prefix=f"_INBOX_{name}.".encode(),
+        pull_sub=PullSub(batch_size=batch, timeout=0.5, batch=True),
+        decoder=_raw,
+        ack_policy=AckPolicy.MANUAL,
+    )
+    async def deliver(_: object, message: Annotated[NatsBatchMessage, Context("message")]) -> None:
+        await handle(message.raw_message)
+
+
+class ConfirmedPublisher:
+    """Publishes batches and tells of each message whether JetStream stored it.
+
+    nats-py's own asynchronous publish keeps a slot for ever when an answer is lost; here a batch ends after a time-out
+    and forgets what did not come.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._prefix = client.new_inbox()
+        self._next = 0
+        self._waiting: dict[str, int] = {}
+        self._confirmed: list[bool] = []
+        self._left = 0
+        self._all_answered = asyncio.Event()
+
+    async def open(self) -> None:
+        """Listen for confirmations; call once."""
+        await self._client.subscribe(f"{self._prefix}.*", cb=self._answer)
+
+    async def publish(self, messages: Sequence[tuple[str, bytes, str]]) -> list[bool]:
+        """Publish (subject, payload, message id) each; returns which of them are stored for certain.
+
+        False means "unknown or refused": publish it again under the same id. One batch at a time.
+        """
+        self._confirmed = [False] * len(messages)
+        self._left = len(messages)
+        self._all_answered.clear()
+        for index, (subject, payload, message_id) in enumerate(messages):
+            self._next += 1
+            reply = f"{self._prefix}.{self._next}"
+            self._waiting[reply] = index
+            await self._client.publish(subject, payload, reply, headers={"Nats-Msg-Id": message_id})
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._all_answered.wait(), _CONFIRM_S)
+        self._waiting.clear()
+        return self._confirmed
+
+    async def _answer(self, message: Msg) -> None:
+        index = self._waiting.pop(message.subject, None)
+        if index is None:
+            return
+        # {"stream":"EVENTS","seq":7} or {"error":{…}}; an empty body says that no stream takes the subject.
+        self._confirmed[index] = message.data.startswith(b'{"stream"')
+        self._left -= 1
+        if self._left == 0:
+            self._all_answered.set()
+
+
+def sequence_and_time(message: Msg) -> tuple[int, int]:
+    """The stream sequence of a delivered message, and when the stream received it in microseconds since 1970.
+
+    From the reply subject, without nats-py's rounding through floating point:
+    $JS.ACK.[domain.account.]stream.consumer.delivered.sequence.consumer-sequence.time.pending[.random]
+    """
+    tokens = message.reply.split(".")
+    at = 5 if len(tokens) == 9 else 7
+    return int(tokens[at]), int(tokens[at + 2]) // 1000
+
+
+def created_us(info: StreamInfo) -> int:
+    """When a stream was created, in microseconds since 1970: tells a stream from its successor of the same name."""
+    assert info.created is not None  # noqa: S101 - every stream has it
+    return (info.created - _EPOCH) // timedelta(microseconds=1)

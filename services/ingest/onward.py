@@ -1,0 +1,96 @@
+"""What ingest publishes onward: the accepted event with the hub's stamps, or a reject with its masked payload.
+
+The stamps are CloudEvents extensions: `hubinbox` (INBOX created:sequence), `hubreceived` and `hubtime` (microseconds
+since 1970), `hubdigest` (of the publisher's content), and `hubhistory` where the importer sent it.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from opd_schemas import privacy, subjects
+from opd_schemas.event import Event, EventId
+from opd_schemas.refusal import Refusal
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_EVENT_ID = TypeAdapter(EventId)
+#: A refused payload is kept up to this many characters: enough to see what it was.
+_KEPT = 8192
+
+
+class Origin(NamedTuple):
+    """Where a message came from: INBOX's creation and its sequence there, and when the broker received it."""
+
+    created_us: int
+    seq: int
+    received_us: int
+
+    @property
+    def id(self) -> str:
+        return f"{self.created_us}:{self.seq}"
+
+
+class Onward(NamedTuple):
+    """One message to publish; `erase` says that its original holds personal data and must leave INBOX."""
+
+    subject: str
+    payload: bytes
+    erase: bool
+
+
+def accepted(event: Event, body: bytes, origin: Origin, *, history: bool) -> Onward:
+    """The publisher's own envelope with the stamps put in before its closing brace."""
+    stamps = (
+        f',"hubinbox":"{origin.id}","hubreceived":"{origin.received_us}",'
+        f'"hubtime":"{(event.time - _EPOCH) // _MICROSECOND}","hubdigest":"{event.digest().hex()}"'
+        + (',"hubhistory":true}' if history else "}")
+    )
+    subject = subjects.event_subject(kind=event.kind, state=event.state, opd=event.opd, unit=event.unit)
+    return Onward(subject, body.rstrip()[:-1] + stamps.encode(), erase=False)
+
+
+def refused(refusal: Refusal, subject: str, body: bytes, origin: Origin) -> Onward:
+    """A reject: who sent what, why it was refused, and its payload with personal data masked."""
+    address = subjects.parse_publish_subject(subject)
+    text, event_id = _readable(body)
+    masked = privacy.mask_text(text)
+    opd = address.opd if address else None
+    envelope = {
+        "specversion": "1.0",
+        "id": origin.id,
+        "source": "/hub/ingest",
+        "type": "hub.rejected.v1",
+        "time": (_EPOCH + timedelta(microseconds=origin.received_us)).isoformat(),
+        "datacontenttype": "application/json",
+        "hubinbox": origin.id,
+        "hubreceived": str(origin.received_us),
+        "data": {
+            "reason": refusal.reason,
+            "field": refusal.field,
+            "detail": refusal.detail,
+            "subject": privacy.mask_text(subject),
+            "opd": opd,
+            "app": address.app if address else None,
+            "event_id": event_id,
+            "payload": masked[:_KEPT],
+        },
+    }
+    return Onward(subjects.reject_subject(reason=refusal.reason, opd=opd), orjson.dumps(envelope), erase=masked != text)
+
+
+def _readable(body: bytes) -> tuple[str, str | None]:
+    """The payload as text (no escape that could hide digits, no NUL), and its event id if it has a good one."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body.decode("utf-8", "backslashreplace").replace("\x00", "\\x00"), None
+    text = orjson.dumps(document).decode("utf-8", "backslashreplace")
+    event_id = document.get("id") if isinstance(document, dict) else None
+    try:
+        good = _EVENT_ID.validate_python(event_id, strict=True)
+    except ValidationError:
+        return text, None
+    return text, None if privacy.contains_number(good) else good

@@ -1,0 +1,31 @@
+"""Runs one service: uvloop, one line of JSON a log entry, HTTP for health and metrics, a clean end on SIGTERM."""
+
+import logging
+from collections.abc import Callable
+
+import structlog
+import uvloop
+from faststream.asgi import AsgiFastStream
+
+from services.settings import Settings
+
+
+def serve(create_app: Callable[[Settings], AsgiFastStream]) -> None:
+    """Run the app until it is told to stop; settings come from the environment."""
+    settings = Settings()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+    )
+    app = create_app(settings)
+    uvloop.run(
+        app.run(
+            log_level=logging.WARNING,
+            run_extra_options={"host": settings.http_host, "port": settings.http_port, "access_log": "false"},
+        )
+    )

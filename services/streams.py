@@ -1,0 +1,85 @@
+"""The three streams and their durable consumers, declared in one place and brought about by `warroom migrate`.
+
+Services never declare: a consumer's settings that exist already would silently win over those in the code.
+"""
+
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import NotFoundError
+
+from opd_schemas import subjects
+
+#: Larger messages are refused by the broker itself; larger events (`MAX_EVENT_BYTES`) go into quarantine.
+MAX_MESSAGE_BYTES = 256 * 1024
+#: How many messages stay in a stream after both sides confirmed them, to replay from.
+REPLAY_SPAN = 1_000_000
+#: Longer than any transaction with its retries; after it the broker hands a message to another worker.
+ACK_WAIT_S = 30.0
+#: Covers a redelivery by ingest; what comes later is caught by the ledger.
+DUPLICATE_WINDOW_S = 60.0
+#: When a stream is full it refuses (`discard=new`): the publisher keeps its event and hears of it.
+MAX_BYTES = {subjects.INBOX: 2 << 30, subjects.EVENTS: 2 << 30, subjects.REJECTS: 512 << 20}
+
+STREAMS = tuple(
+    StreamConfig(
+        name=name,
+        subjects=list(taken),
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_bytes=MAX_BYTES[name],
+        max_msg_size=MAX_MESSAGE_BYTES,
+        duplicate_window=DUPLICATE_WINDOW_S,
+    )
+    for name, taken in (
+        (subjects.INBOX, subjects.INBOX_SUBJECTS),
+        (subjects.EVENTS, subjects.EVENTS_SUBJECTS),
+        (subjects.REJECTS, subjects.REJECTS_SUBJECTS),
+    )
+)
+
+CONSUMERS = tuple(
+    (
+        stream,
+        ConsumerConfig(
+            durable_name=durable,
+            ack_policy=AckPolicy.EXPLICIT,
+            deliver_policy=DeliverPolicy.ALL,
+            ack_wait=ACK_WAIT_S,
+            # An outage must never turn into loss, so there is no last delivery.
+            max_deliver=-1,
+            max_ack_pending=8000,
+        ),
+    )
+    for stream, durable in (
+        (subjects.INBOX, subjects.INGEST_DURABLE),
+        (subjects.EVENTS, subjects.AGGREGATOR_DURABLE),
+        (subjects.REJECTS, subjects.AGGREGATOR_DURABLE),
+    )
+)
+
+
+async def declare(js: JetStreamContext) -> list[str]:
+    """Create or update streams and consumers; returns the names of those created. Existing messages stay."""
+    created: list[str] = []
+    for stream in STREAMS:
+        assert stream.name is not None  # noqa: S101 - given above
+        try:
+            await js.stream_info(stream.name)
+        except NotFoundError:
+            await js.add_stream(stream)
+            created.append(stream.name)
+        else:
+            await js.update_stream(stream)
+    for stream_name, consumer in CONSUMERS:
+        # The server treats an unchanged durable as there already, and a changed one as an update.
+        await js.add_consumer(stream_name, consumer)
+    return created

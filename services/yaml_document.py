@@ -1,0 +1,291 @@
+"""A YAML file as people write it: every value is text that knows its line, and every fault is one line that says where.
+
+Values stay text ("no" is no truth value, 13.70 no number) until a pydantic model reads them.
+"""
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+from opd_schemas.subjects import CODE_PATTERN
+
+_MOST_VALUES = 100_000
+_YAML_NULL = "tag:yaml.org,2002:null"
+
+Value = Any
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Place(NamedTuple):
+    """A line of a file, counted from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Fault(NamedTuple):
+    """What is wrong with a field and how to mend it; `field` is "" for the whole file."""
+
+    place: Place
+    field: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.field}: {self.text}" if self.field else f"{self.place}: {self.text}"
+
+
+class Block(dict[str, Value]):
+    """A mapping and the place of each key."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.place = place
+        self.places: dict[str, Place] = {}
+
+    def put(self, key: str, value: Value, place: Place) -> None:
+        self[key] = value
+        self.places[key] = place
+
+
+class Items(list[Value]):
+    """A sequence and the place of each entry."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: list[Place] = []
+
+    def put(self, value: Value, place: Place) -> None:
+        self.append(value)
+        self.places.append(place)
+
+
+@dataclass
+class _Reader:
+    """Turns the nodes of one file into blocks, items and texts."""
+
+    file: str
+    faults: list[Fault]
+    within: set[int] = field(default_factory=set)
+    read: int = 0
+
+    def place(self, node: Node) -> Place:
+        return Place(self.file, node.start_mark.line + 1)
+
+    def fault(self, node: Node, name: str, text: str) -> None:
+        self.faults.append(Fault(self.place(node), name, text))
+
+    def value(self, node: Node) -> Value:
+        self.read += 1
+        # An alias may name its own parent, and aliases of aliases may multiply without end.
+        if id(node) in self.within or self.read > _MOST_VALUES:
+            self.fault(node, "", "repeats itself through anchors and aliases; write the values out")
+            return None
+        self.within.add(id(node))
+        try:
+            return self._value(node)
+        finally:
+            self.within.remove(id(node))
+
+    def _value(self, node: Node) -> Value:
+        if str(node.tag).startswith("!"):
+            self.fault(node, str(node.tag), "is a YAML tag, which has no meaning here; remove it")
+        if isinstance(node, MappingNode):
+            return self._block(node)
+        if isinstance(node, SequenceNode):
+            items = Items()
+            for entry in node.value:
+                items.put(self.value(entry), self.place(entry))
+            return items
+        return None if node.tag == _YAML_NULL else node.value
+
+    def _block(self, node: MappingNode) -> Block:
+        block = Block(self.place(node))
+        for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                self.fault(key, "", "has a list or block as the name of a field; write a plain word")
+            elif key.value in block:
+                first = block.places[key.value].line
+                self.fault(key, key.value, f"stands twice in one block, first on line {first}; keep one of them")
+            else:
+                block.put(key.value, self.value(value), self.place(key))
+        return block
+
+
+def read(path: Path, faults: list[Fault]) -> Block | None:
+    """The block that a file holds; its faults are added to `faults`, and None is returned if nothing can be read."""
+    file = str(path)
+    try:
+        text = _text(path, faults)
+        node = YAML(typ="safe", pure=True).compose(text) if text is not None else None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1 if text else 1
+        faults.append(Fault(Place(file, line), "", "holds a control character; delete and retype the line"))
+        return None
+    except MarkedYAMLError as error:
+        faults.append(_syntax_fault(file, text or "", error))
+        return None
+    except RecursionError:
+        faults.append(Fault(Place(file, 1), "", "nests too deep; write it with fewer levels"))
+        return None
+    if text is None:
+        return None
+    if node is None:
+        faults.append(Fault(Place(file, 1), "", "is empty; write its fields, or remove the file"))
+        return None
+    if not isinstance(node, MappingNode):
+        what = "must hold fields (name: value), not a bare list or text; check the first line"
+        faults.append(Fault(Place(file, node.start_mark.line + 1), "", what))
+        return None
+    block = _Reader(file, faults).value(node)
+    assert isinstance(block, Block)  # noqa: S101
+    return block
+
+
+def _text(path: Path, faults: list[Fault]) -> str | None:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        faults.append(Fault(Place(str(path), 1), "", "is missing; create it"))
+        return None
+    except OSError as error:
+        faults.append(
+            Fault(Place(str(path), 1), "", f"cannot be read ({error.strerror}); check the file and its rights")
+        )
+        return None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        faults.append(Fault(Place(str(path), line), "", "is not UTF-8; save the file with the encoding UTF-8"))
+        return None
+
+
+#: What the YAML parser says, in part → what a person can do about it.
+_SYNTAX = (
+    ("expected a single document", "begins a second document (---); one file holds one document"),
+    ("unexpected end of stream", "opens a quote that is never closed; close it"),
+    ("quoted scalar", "has a quote or backslash that YAML cannot read; write the text in plain double quotes"),
+    ("flow sequence", "opens a list with [ that is not closed properly; check commas and the closing ]"),
+    ("flow mapping", "opens a block with { that is not closed properly; check commas and the closing }"),
+    ("flow node", "opens [ or { and never closes it; close it"),
+    (
+        "mapping values are not allowed",
+        "has one colon too many, or is indented wrongly; put text with colons in quotes",
+    ),
+    ("could not find expected ':'", "lacks a colon; write each field as name: value"),
+    ("undefined alias", "uses an alias (*) that no anchor (&) defines; write the value out"),
+    ("that cannot start any token", "has text that begins with a special character; put the text in quotes"),
+    ("expected <block end>", "does not line up with the lines above, or closes a quote too early; align or quote it"),
+)
+
+
+def _syntax_fault(file: str, text: str, error: MarkedYAMLError) -> Fault:
+    said = f"{error.context or ''} {error.problem or ''}"
+    mark = error.problem_mark or error.context_mark
+    # An opening that is never closed is noticed at the end of the file only.
+    if error.context_mark and ("flow" in said or "unexpected end" in said):
+        mark = error.context_mark
+    line = mark.line if mark else 0
+    lines = text.splitlines() or [""]
+    here = lines[min(line, len(lines) - 1)]
+    if "\t" in here[: len(here) - len(here.lstrip())]:
+        return Fault(Place(file, line + 1), "", "is indented with a tab; indent with spaces")
+    meaning = next(
+        (m for part, m in _SYNTAX if part in said), "is not valid YAML; check colons, quotes and indentation"
+    )
+    return Fault(Place(file, line + 1), "", meaning)
+
+
+def judge(model: type[Model], root: Block, faults: list[Fault]) -> Model | None:
+    """`root` as a `model`; what the model refuses is added to `faults`, each at its line."""
+    try:
+        return model.model_validate(root)
+    except ValidationError as error:
+        faults += (
+            _field_fault(model, root, dict(each)) for each in error.errors(include_url=False, include_input=False)
+        )
+        return None
+
+
+def _field_fault(model: type[BaseModel], root: Block, error: dict[str, Any]) -> Fault:
+    """Follow an error's path through the document: to its line, its readable name and the model that judged it."""
+    node: Value = root
+    place, name = root.place, ""
+    judges: list[type[BaseModel] | None] = [model]
+    for part in error["loc"]:
+        if isinstance(node, Items) and isinstance(part, int):
+            place, node = node.places[part], node[part]
+            name += f"[{_label(node, judges[-1])}]"
+        else:
+            name += f".{part}" if name else str(part)
+            judges.append(_inner(judges[-1], str(part)))
+            known = isinstance(node, Block) and part in node
+            place, node = (node.places[part], node[part]) if known else (place, None)
+    return Fault(place, name, _sentence(error, node, judges))
+
+
+def _inner(model: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
+    """The model of the blocks below a field, if it holds any."""
+    if model is None or name not in model.model_fields:
+        return None
+    ahead = [model.model_fields[name].annotation]
+    while ahead:
+        here = ahead.pop()
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            return here
+        ahead += get_args(here)
+    return None
+
+
+def _label(node: Value, model: type[BaseModel] | None) -> str:
+    """An entry of a list is named by its first field, its code; an entry that has none, by a question mark."""
+    code = node.get(next(iter(model.model_fields))) if isinstance(node, Block) and model else node
+    return code[:48] if isinstance(code, str) else "?"
+
+
+def _sentence(error: dict[str, Any], node: Value, judges: list[type[BaseModel] | None]) -> str:
+    """What is wrong and how to mend it, without the validator's own terms."""
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            return "is missing; add it"
+        case "extra_forbidden":
+            return _unknown(str(error["loc"][-1]), judges[-2])
+        case "string_type" | "tuple_type" | "model_type" | "time_delta_type" if node is None:
+            return "is empty; write its value, or remove the line"
+        case "string_type" | "time_delta_type":
+            return "must be one text, not a list or block; write it behind the colon"
+        case "tuple_type":
+            return "must be a list; write [a, b], or begin each entry with a hyphen"
+        case "model_type" if judges[-1]:
+            return f"must be a block of fields; known: {', '.join(judges[-1].model_fields)}"
+        case "string_pattern_mismatch" if context["pattern"] == CODE_PATTERN:
+            return "must be a code of a-z, 0-9 and hyphens within, 48 at most, such as loket-1"
+        case "string_pattern_mismatch":
+            return f"does not have the form {context['pattern']}; correct it"
+        case "string_too_long":
+            return f"is longer than {context['max_length']} characters; shorten it"
+        case "string_too_short":
+            return "is an empty text; write its value"
+        case "too_short":
+            return "is an empty list; name at least one entry"
+        case "value_error":
+            return str(context["error"])
+    return str(error["msg"])
+
+
+def _unknown(name: str, model: type[BaseModel] | None) -> str:
+    known = list(model.model_fields) if model else []
+    if close := get_close_matches(name, known, n=1):
+        return f"is not a known field; did you mean {close[0]}?"
+    return f"is not a known field; known here: {', '.join(known)}"

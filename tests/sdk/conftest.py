@@ -1,0 +1,182 @@
+"""A broker of its own for these tests, since they freeze it, kill it and fill it; the stream is made per test."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sysconfig
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import DiscardPolicy, StorageType
+
+from opd_schemas import subjects
+from opd_sdk import AsyncHub, Hub
+
+OPD, APP = "dukcapil", "antrean"
+TIMEZONE = "Asia/Makassar"
+
+
+class Broker:
+    """One nats-server on a fixed port, with users `admin`, `app` (OPD, APP) and `other` (another application)."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self._config = folder / "server.conf"
+        self._log = folder / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._users: dict[str, dict[str, Any]] = {
+            "admin": {"publish": ">", "subscribe": ">"},
+            "app": self.application(OPD, APP),
+            "other": self.application(OPD, "lain"),
+        }
+        self._folder = folder
+        self.write()
+
+    @staticmethod
+    def application(opd: str, app: str) -> dict[str, Any]:
+        return {
+            "publish": {"allow": [subjects.publish_permission(opd=opd, app=app)]},
+            "subscribe": {"allow": [f"{subjects.reply_prefix(opd=opd, app=app)}.>"]},
+        }
+
+    def write(self, **passwords: str) -> None:
+        """The configuration; a user's password is `secret` unless told otherwise."""
+        self._config.write_text(
+            json.dumps(
+                {
+                    "listen": f"127.0.0.1:{self.port}",
+                    "max_payload": 8192,
+                    "jetstream": {"store_dir": str(self._folder / "data")},
+                    "authorization": {
+                        "users": [
+                            {"user": user, "password": passwords.get(user, "secret"), "permissions": permissions}
+                            for user, permissions in self._users.items()
+                        ]
+                    },
+                }
+            )
+        )
+
+    def start(self) -> None:
+        server = Path(sysconfig.get_path("scripts")) / "nats-server"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([str(server), "-c", str(self._config)], stdout=log, stderr=log)
+
+    async def answers(self) -> None:
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            except OSError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                await writer.wait_closed()
+                return
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, number)
+
+    def kill(self) -> None:
+        """kill -9, as a machine that dies; also ends a frozen server."""
+        if self._process is not None:
+            self.signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def url(self, user: str = "app", password: str = "secret") -> str:
+        return f"nats://{user}:{password}@127.0.0.1:{self.port}"
+
+
+@pytest.fixture(scope="session")
+def _broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    broker = Broker(tmp_path_factory.mktemp("broker"))
+    yield broker
+    broker.kill()
+
+
+class Inbox:
+    """The stream as the hub makes it, seen by its administrator."""
+
+    def __init__(self, client: Client, js: JetStreamContext) -> None:
+        self.client = client
+        self.js = js
+
+    async def create(self, **limits: Any) -> None:
+        await self.js.add_stream(
+            name=subjects.INBOX,
+            subjects=list(subjects.INBOX_SUBJECTS),
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.NEW,
+            **limits,
+        )
+
+    async def delete(self) -> None:
+        for info in await self.js.streams_info():
+            await self.js.delete_stream(info.config.name or "")
+
+    async def messages(self) -> list[tuple[str, bytes, dict[str, str]]]:
+        """(subject, body, headers) of all that is stored, in order."""
+        state = (await self.js.stream_info(subjects.INBOX)).state
+        stored = [await self.js.get_msg(subjects.INBOX, seq) for seq in range(state.first_seq, state.last_seq + 1)]
+        return [(message.subject or "", message.data or b"", message.headers or {}) for message in stored]
+
+
+@pytest.fixture
+async def broker(_broker: Broker) -> Broker:
+    """The broker, running; a test may do to it what it likes."""
+    _broker.kill()
+    _broker.write()
+    _broker.start()
+    await _broker.answers()
+    return _broker
+
+
+@asynccontextmanager
+async def _administrator(broker: Broker) -> AsyncIterator[Inbox]:
+    async def quiet(_: Exception) -> None:
+        """The broker is killed on purpose."""
+
+    client = await nats.connect(broker.url("admin"), error_cb=quiet, reconnect_time_wait=1, max_reconnect_attempts=-1)
+    try:
+        yield Inbox(client, client.jetstream())
+    finally:
+        await client.close()
+
+
+@pytest.fixture
+async def nothing(broker: Broker) -> AsyncIterator[Inbox]:
+    """A broker without any stream."""
+    async with _administrator(broker) as inbox:
+        await inbox.delete()
+        yield inbox
+
+
+@pytest.fixture
+async def inbox(nothing: Inbox) -> Inbox:
+    """A broker with an empty INBOX."""
+    await nothing.create()
+    return nothing
+
+
+@pytest.fixture
+async def hub(broker: Broker, inbox: Inbox) -> AsyncIterator[AsyncHub]:
+    async with AsyncHub(broker.url(), opd=OPD, app=APP, timezone=TIMEZONE, timeout=2) as hub:
+        yield hub
+
+
+@pytest.fixture
+def sync_hub(broker: Broker, inbox: Inbox) -> Iterator[Hub]:
+    with Hub(broker.url(), opd=OPD, app=APP, timezone=TIMEZONE, timeout=2) as hub:
+        yield hub

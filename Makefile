@@ -49,6 +49,7 @@ rootfs:
 $(INSTALLED): requirements.lock pyproject.toml schemas/pyproject.toml sdk/pyproject.toml
 	echo "Installing the pinned packages into $(VENV) ..." >&2
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock || \
+		{ echo "make: the pinned packages could not be installed; check the network, and run make again" >&2; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e schemas -e sdk -e .
 	touch $@

@@ -12,7 +12,8 @@ from opd_schemas.event import Event
 from opd_schemas.events import KINDS
 from opd_schemas.refusal import Reason, Refusal
 from services.errors import CatalogueError
-from services.yaml_document import Block, Fault, Items, Place, judge, read
+from services.yaml_document import Block, Fault, Items, Place, read
+from services.yaml_judge import judge
 
 _CITY_FIELDS = ("city", "limits")
 _AGENCY_FIELDS = ("agencies",)
@@ -32,31 +33,30 @@ def load(folder: Path) -> Catalogue:
 def _gather(folder: Path, faults: list[Fault]) -> Block | None:
     """One document from all files, without repeated codes, which are faults.
 
-    None if any file could not be read: the rest would be accused of lacking what stands in it.
+    None if any file gave nothing: the rest would be accused of lacking what stands in it.
     """
     if not folder.is_dir():
         faults.append(Fault(Place(str(folder), 1), "", "is no folder; name the folder that holds city.yaml"))
         return None
     city = _read_part(folder / "city.yaml", _CITY_FIELDS, faults)
-    parts = [_read_part(path, _AGENCY_FIELDS, faults) for path in _agency_files(folder, faults)]
-    whole = [part for part in parts if part is not None]
-    if city is None or not whole or len(whole) < len(parts):
-        return None
+    files = _agency_files(folder, faults)
+    lists = [_read_agencies(path, faults) for path in files]
     merged = Items()
-    for part in whole:
-        listed = _agencies_of(part, faults)
-        merged.extend(listed)
-        merged.places.extend(listed.places)
+    for listed in lists:
+        if listed is not None:
+            merged.extend(listed)
+            merged.places.extend(listed.places)
+    if city is None or not files or None in lists:
+        return None
     agencies = _without_repeats(merged, ("opd",), "agencies", faults)
-    for agency in agencies:
+    for agency in (each for each in agencies if isinstance(each, Block)):
         for name, code in (("apps", "app"), ("units", "unit"), ("services", "service")):
-            if isinstance(agency, Block) and isinstance(entries := agency.get(name), Items):
-                agency[name] = _without_repeats(
-                    entries, (code,), f"agencies[{agency.get('opd') or '?'}].{name}", faults
-                )
+            if isinstance(entries := agency.get(name), Items):
+                where = f"agencies[{agency.get('opd') or '?'}].{name}"
+                agency[name] = _without_repeats(entries, (code,), where, faults)
     if isinstance(limits := city.get("limits"), Items):
         city["limits"] = _without_repeats(limits, ("kind", "duration", "limit"), "limits", faults)
-    city.put("agencies", agencies, whole[0].place)
+    city.put("agencies", agencies, Place(str(files[0]), 1))
     return city
 
 
@@ -80,18 +80,23 @@ def _read_part(path: Path, fields: tuple[str, ...], faults: list[Fault]) -> Bloc
     for name in block.keys() - set(fields):
         close = get_close_matches(name, fields, n=1)
         mend = f"did you mean {close[0]}?" if close else f"this file holds {' and '.join(fields)} only"
-        faults.append(Fault(block.places[name], name, f"does not belong into this file; {mend}"))
-        del block[name]
+        faults.append(Fault(block.places[name], name, f"does not belong in this file; {mend}"))
+        value = block.pop(name)
+        if close and close[0] not in block:
+            block.put(close[0], value, block.places[name])
     return block
 
 
-def _agencies_of(part: Block, faults: list[Fault]) -> Items:
+def _read_agencies(path: Path, faults: list[Fault]) -> Items | None:
+    part = _read_part(path, _AGENCY_FIELDS, faults)
+    if part is None:
+        return None
     entries = part.get("agencies")
     if isinstance(entries, Items):
         return entries
     what = "must list the agencies, each beginning with a hyphen; add them, or remove the file"
     faults.append(Fault(part.places.get("agencies", part.place), "agencies", what))
-    return Items()
+    return None
 
 
 def _without_repeats(entries: Items, keys: tuple[str, ...], where: str, faults: list[Fault]) -> Items:
@@ -103,7 +108,7 @@ def _without_repeats(entries: Items, keys: tuple[str, ...], where: str, faults: 
         if code in first:
             name = f"{where}[{' '.join(code)}]"
             faults.append(
-                Fault(place, name, f"stands twice, first at {first[code]}; keep one, or give it its own code")
+                Fault(place, name, f"stands twice, first at {first[code]}; keep one of the two, or correct it")
             )
         else:
             if code and "None" not in code:

@@ -4,23 +4,18 @@ Values stay text ("no" is no truth value, 13.70 no number) until a pydantic mode
 """
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, get_args
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from opd_schemas.subjects import CODE_PATTERN
-
 _MOST_VALUES = 100_000
 _YAML_NULL = "tag:yaml.org,2002:null"
 
 Value = Any
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class Place(NamedTuple):
@@ -69,6 +64,13 @@ class Items(list[Value]):
         self.places.append(place)
 
 
+class _Endless(Exception):
+    """A document that repeats itself through its aliases."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+
 @dataclass
 class _Reader:
     """Turns the nodes of one file into blocks, items and texts."""
@@ -88,8 +90,7 @@ class _Reader:
         self.read += 1
         # An alias may name its own parent, and aliases of aliases may multiply without end.
         if id(node) in self.within or self.read > _MOST_VALUES:
-            self.fault(node, "", "repeats itself through anchors and aliases; write the values out")
-            return None
+            raise _Endless(self.place(node))
         self.within.add(id(node))
         try:
             return self._value(node)
@@ -100,7 +101,7 @@ class _Reader:
         if str(node.tag).startswith("!"):
             self.fault(node, str(node.tag), "is a YAML tag, which has no meaning here; remove it")
         if isinstance(node, MappingNode):
-            return self._block(node)
+            return self.block(node)
         if isinstance(node, SequenceNode):
             items = Items()
             for entry in node.value:
@@ -108,7 +109,7 @@ class _Reader:
             return items
         return None if node.tag == _YAML_NULL else node.value
 
-    def _block(self, node: MappingNode) -> Block:
+    def block(self, node: MappingNode) -> Block:
         block = Block(self.place(node))
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
@@ -146,9 +147,11 @@ def read(path: Path, faults: list[Fault]) -> Block | None:
         what = "must hold fields (name: value), not a bare list or text; check the first line"
         faults.append(Fault(Place(file, node.start_mark.line + 1), "", what))
         return None
-    block = _Reader(file, faults).value(node)
-    assert isinstance(block, Block)  # noqa: S101
-    return block
+    try:
+        return _Reader(file, faults).block(node)
+    except _Endless as error:
+        faults.append(Fault(error.place, "", "repeats itself through anchors and aliases; write the values out"))
+        return None
 
 
 def _text(path: Path, faults: list[Fault]) -> str | None:
@@ -192,8 +195,8 @@ _SYNTAX = (
 def _syntax_fault(file: str, text: str, error: MarkedYAMLError) -> Fault:
     said = f"{error.context or ''} {error.problem or ''}"
     mark = error.problem_mark or error.context_mark
-    # An opening that is never closed is noticed at the end of the file only.
-    if error.context_mark and ("flow" in said or "unexpected end" in said):
+    # What is not closed or completed is noticed at the end of the file or on the next line only.
+    if error.context_mark and ("flow" in said or "unexpected end" in said or "simple key" in said):
         mark = error.context_mark
     line = mark.line if mark else 0
     lines = text.splitlines() or [""]
@@ -204,88 +207,3 @@ def _syntax_fault(file: str, text: str, error: MarkedYAMLError) -> Fault:
         (m for part, m in _SYNTAX if part in said), "is not valid YAML; check colons, quotes and indentation"
     )
     return Fault(Place(file, line + 1), "", meaning)
-
-
-def judge(model: type[Model], root: Block, faults: list[Fault]) -> Model | None:
-    """`root` as a `model`; what the model refuses is added to `faults`, each at its line."""
-    try:
-        return model.model_validate(root)
-    except ValidationError as error:
-        faults += (
-            _field_fault(model, root, dict(each)) for each in error.errors(include_url=False, include_input=False)
-        )
-        return None
-
-
-def _field_fault(model: type[BaseModel], root: Block, error: dict[str, Any]) -> Fault:
-    """Follow an error's path through the document: to its line, its readable name and the model that judged it."""
-    node: Value = root
-    place, name = root.place, ""
-    judges: list[type[BaseModel] | None] = [model]
-    for part in error["loc"]:
-        if isinstance(node, Items) and isinstance(part, int):
-            place, node = node.places[part], node[part]
-            name += f"[{_label(node, judges[-1])}]"
-        else:
-            name += f".{part}" if name else str(part)
-            judges.append(_inner(judges[-1], str(part)))
-            known = isinstance(node, Block) and part in node
-            place, node = (node.places[part], node[part]) if known else (place, None)
-    return Fault(place, name, _sentence(error, node, judges))
-
-
-def _inner(model: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
-    """The model of the blocks below a field, if it holds any."""
-    if model is None or name not in model.model_fields:
-        return None
-    ahead = [model.model_fields[name].annotation]
-    while ahead:
-        here = ahead.pop()
-        if isinstance(here, type) and issubclass(here, BaseModel):
-            return here
-        ahead += get_args(here)
-    return None
-
-
-def _label(node: Value, model: type[BaseModel] | None) -> str:
-    """An entry of a list is named by its first field, its code; an entry that has none, by a question mark."""
-    code = node.get(next(iter(model.model_fields))) if isinstance(node, Block) and model else node
-    return code[:48] if isinstance(code, str) else "?"
-
-
-def _sentence(error: dict[str, Any], node: Value, judges: list[type[BaseModel] | None]) -> str:
-    """What is wrong and how to mend it, without the validator's own terms."""
-    context = error.get("ctx", {})
-    match error["type"]:
-        case "missing":
-            return "is missing; add it"
-        case "extra_forbidden":
-            return _unknown(str(error["loc"][-1]), judges[-2])
-        case "string_type" | "tuple_type" | "model_type" | "time_delta_type" if node is None:
-            return "is empty; write its value, or remove the line"
-        case "string_type" | "time_delta_type":
-            return "must be one text, not a list or block; write it behind the colon"
-        case "tuple_type":
-            return "must be a list; write [a, b], or begin each entry with a hyphen"
-        case "model_type" if judges[-1]:
-            return f"must be a block of fields; known: {', '.join(judges[-1].model_fields)}"
-        case "string_pattern_mismatch" if context["pattern"] == CODE_PATTERN:
-            return "must be a code of a-z, 0-9 and hyphens within, 48 at most, such as loket-1"
-        case "string_pattern_mismatch":
-            return f"does not have the form {context['pattern']}; correct it"
-        case "string_too_long":
-            return f"is longer than {context['max_length']} characters; shorten it"
-        case "string_too_short":
-            return "is an empty text; write its value"
-        case "too_short":
-            return "is an empty list; name at least one entry"
-        case "value_error":
-            return str(context["error"])
-    return str(error["msg"])
-
-
-def _unknown(name: str, model: type[BaseModel] | None) -> str:
-    known = list(model.model_fields) if model else []
-    if close := get_close_matches(name, known, n=1):
-        return f"is not a known field; did you mean {close[0]}?"
-    return f"is not a known field; known here: {', '.join(known)}"

@@ -87,6 +87,13 @@ class Stack:
         with self._locked() as memory:
             self._running(memory).apply(programs)
 
+    def port(self, name: str) -> int:
+        """The port that this state folder keeps for `name`: the same at every call, chosen free at the first."""
+        with self._locked() as memory:
+            if name not in memory.ports:
+                memory.choose_ports([name])
+            return memory.ports[name]
+
     def reconfigure(self, applications: Sequence[tuple[str, str]]) -> Endpoints:
         """Let exactly these (opd, app) publish; users that stay keep their passwords and their connections."""
         with self._locked() as memory:

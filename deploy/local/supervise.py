@@ -5,10 +5,10 @@ where it runs: so nothing ever needs supervisord's own quoting.
 """
 
 import os
+import select
 import shlex
 import subprocess
 import sys
-import time
 import xmlrpc.client
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -200,14 +200,15 @@ class Supervisor:
 
     def shut_down(self, *, timeout: float = 120) -> None:
         """Stop all programs, the services before the servers, and supervisord itself."""
-        pidfile = self._folder / "supervisord.pid"
-        self._call("shutdown")
-        deadline = time.monotonic() + timeout
-        while pidfile.exists():  # its last deed is to remove it
-            if time.monotonic() > deadline:
-                log = self._folder / "log" / "supervisord.log"
-                raise StackError(f"the stack in {self._folder} did not stop within {timeout:.0f} s; see {log}")
-            time.sleep(0.02)
+        supervisor = os.pidfd_open(self._call("getPID"))
+        try:
+            self._call("shutdown")
+            ended, _, _ = select.select([supervisor], [], [], timeout)
+        finally:
+            os.close(supervisor)
+        if not ended:
+            log = self._folder / "log" / "supervisord.log"
+            raise StackError(f"the stack in {self._folder} did not stop within {timeout:.0f} s; see {log}")
 
     def _call(self, method: str, *arguments: str | bool) -> Any:
         password = self._memory.password(PORT)

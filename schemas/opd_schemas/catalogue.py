@@ -47,6 +47,7 @@ def _positive(span: timedelta) -> timedelta:
     return span
 
 
+REGION_PATTERN = r"^\d{2}\.\d{2}$"
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Span = Annotated[timedelta, BeforeValidator(_iso), AfterValidator(_positive)]
 Kind = Annotated[str, AfterValidator(_known_kind)]
@@ -62,7 +63,7 @@ class Name(_Model):
 class City(_Model):
     """The city: region code (Kemendagri), name and time zone. An event that arrives `late_after` its time is late."""
 
-    code: Annotated[str, StringConstraints(pattern=r"^\d{2}\.\d{2}$")] | None = None
+    code: Annotated[str, StringConstraints(pattern=REGION_PATTERN)] | None = None
     name: Text
     timezone: Annotated[str, AfterValidator(_known_zone)]
     late_after: Span = timedelta(minutes=10)

@@ -1,7 +1,7 @@
 """Writes the contract as JSON Schema 2020-12 for those who have no Python: one file per kind, and the catalogue.
 
-`python -m opd_schemas.generate` writes, with `--check` it exits 1 and names the files that differ. A schema says what an
-envelope looks like; what it cannot say (size, personal data, time, the city's register) the hub checks beside it.
+`python -m opd_schemas.generate` writes; with `--check` it exits 1 and names the files that differ. A schema says what
+an envelope looks like; what it cannot say (size, personal data, time, the register) the hub checks beside it.
 """
 
 import argparse

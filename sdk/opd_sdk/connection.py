@@ -6,6 +6,7 @@ waits for its own answer, a refusal reaches the publish that it concerns, and a 
 
 import asyncio
 import contextlib
+import os
 import re
 import secrets
 import ssl
@@ -224,5 +225,6 @@ class Connection:
 def _said(error: Exception) -> str:
     """An error of the network or the broker in a few words."""
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+        # asyncio puts the address into its text; the plain words are the system's.
+        return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return str(error).removeprefix("nats: ") or "no answer in time"

@@ -95,7 +95,7 @@ class Link:
             error = verdict.error
             if error and token in doubtful and not isinstance(error, NotConfirmed):
                 # An earlier attempt got no answer, so a later refusal does not mean that nothing was stored.
-                error = NotConfirmed(self.where, str(error))
+                error = NotConfirmed(self.where, f"an attempt got no answer, and then {error}")
             outcomes[index] = error
         return again
 

@@ -26,7 +26,7 @@ TIMEZONE = "Asia/Makassar"
 
 
 class Broker:
-    """One nats-server on a fixed port, with users `admin`, `app` (OPD, APP) and `other` (another application)."""
+    """One nats-server on a fixed port, with `admin`, `app` (OPD, APP) and some who may do less."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as probe:
@@ -39,6 +39,8 @@ class Broker:
             "admin": {"publish": ">", "subscribe": ">"},
             "app": self.application(OPD, APP),
             "other": self.application(OPD, "lain"),
+            "mute": {**self.application(OPD, APP), "publish": {"deny": [">"]}},
+            "ticketless": {**self.application(OPD, APP), "publish": {"deny": ["opd.*.*.queue.issued"]}},
         }
         self._folder = folder
         self.write()
@@ -95,7 +97,7 @@ class Broker:
             self._process.wait()
             self._process = None
 
-    def url(self, user: str = "app", password: str = "secret") -> str:
+    def url(self, user: str = "app", password: str = "secret") -> str:  # noqa: S107
         return f"nats://{user}:{password}@127.0.0.1:{self.port}"
 
 
@@ -129,7 +131,8 @@ class Inbox:
     async def messages(self) -> list[tuple[str, bytes, dict[str, str]]]:
         """(subject, body, headers) of all that is stored, in order."""
         state = (await self.js.stream_info(subjects.INBOX)).state
-        stored = [await self.js.get_msg(subjects.INBOX, seq) for seq in range(state.first_seq, state.last_seq + 1)]
+        sequences = range(state.first_seq, state.last_seq + 1) if state.messages else ()
+        stored = [await self.js.get_msg(subjects.INBOX, sequence) for sequence in sequences]
         return [(message.subject or "", message.data or b"", message.headers or {}) for message in stored]
 
 

@@ -29,10 +29,10 @@ faults: setup ## the long form of the kill tests
 generate: setup ## files that are written from the schemas, and committed
 	$(BIN)/python -m opd_schemas.generate
 
-lock: setup ## newest versions that fit requirements.in
+lock: setup ## requirements.lock from requirements.in; ARGS=--upgrade for newer versions
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-		--upgrade requirements.in --output-file requirements.lock
+		$(ARGS) requirements.in --output-file requirements.lock
 
 clean: ## stop the stack, remove its data and everything that was installed here
 	if [ -x $(BIN)/python ] && [ -d .warroom ]; then $(BIN)/python -c 'from pathlib import Path; \

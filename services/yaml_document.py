@@ -124,34 +124,28 @@ class _Reader:
 
 def read(path: Path, faults: list[Fault]) -> Block | None:
     """The block that a file holds; its faults are added to `faults`, and None is returned if nothing can be read."""
-    file = str(path)
-    try:
-        text = _text(path, faults)
-        node = YAML(typ="safe", pure=True).compose(text) if text is not None else None
-    except ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1 if text else 1
-        faults.append(Fault(Place(file, line), "", "holds a control character; delete and retype the line"))
-        return None
-    except MarkedYAMLError as error:
-        faults.append(_syntax_fault(file, text or "", error))
-        return None
-    except RecursionError:
-        faults.append(Fault(Place(file, 1), "", "nests too deep; write it with fewer levels"))
-        return None
+    text = _text(path, faults)
     if text is None:
         return None
-    if node is None:
-        faults.append(Fault(Place(file, 1), "", "is empty; write its fields, or remove the file"))
-        return None
-    if not isinstance(node, MappingNode):
-        what = "must hold fields (name: value), not a bare list or text; check the first line"
-        faults.append(Fault(Place(file, node.start_mark.line + 1), "", what))
-        return None
+    file = str(path)
     try:
-        return _Reader(file, faults).block(node)
+        node = YAML(typ="safe", pure=True).compose(text)
+        if isinstance(node, MappingNode):
+            return _Reader(file, faults).block(node)
+        line = node.start_mark.line + 1 if node else 1
+        what = "must hold fields (name: value), not a bare list or text; check the first line"
+        fault = Fault(Place(file, line), "", what if node else "is empty; write its fields, or remove the file")
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        fault = Fault(Place(file, line), "", "holds a control character; delete and retype the line")
+    except MarkedYAMLError as error:
+        fault = _syntax_fault(file, text, error)
     except _Endless as error:
-        faults.append(Fault(error.place, "", "repeats itself through anchors and aliases; write the values out"))
-        return None
+        fault = Fault(error.place, "", "repeats itself through anchors and aliases; write the values out")
+    except RecursionError:
+        fault = Fault(Place(file, 1), "", "nests too deep; write it with fewer levels")
+    faults.append(fault)
+    return None
 
 
 def _text(path: Path, faults: list[Fault]) -> str | None:

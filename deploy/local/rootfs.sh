@@ -29,6 +29,7 @@ if [ -d "$rootfs" ]; then
 fi
 
 echo "Unpacking TimescaleDB from Debian $release (once, under half a minute) ..." >&2
+rm -rf "$cache"/building.* # of a build that was killed
 work=$(mktemp -d "$cache/building.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM

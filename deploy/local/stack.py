@@ -55,7 +55,7 @@ class Stack:
         """Start what does not run, wait until broker and database answer, then add the programs.
 
         `applications` are the (opd, app) that have a NATS user; None keeps those of the last time. What runs already
-        is left alone where nothing about it changed.
+        is left alone where nothing about it changed; programs are forgotten once the stack has stopped.
         """
         with self._locked() as memory:
             if self._nats_url:
@@ -157,8 +157,14 @@ class Stack:
     @contextmanager
     def _locked(self) -> Iterator[Memory]:
         """One at a time: two commands on one state folder wait for each other."""
-        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (self.state / "lock").open("w") as lock:
+        try:
+            self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = (self.state / "lock").open("w")
+        except OSError as error:
+            raise StackError(
+                f"the state folder cannot be used: {error}; choose another, or correct its owner"
+            ) from None
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield self._memory()
 

@@ -132,10 +132,11 @@ class Supervisor:
         self._configure()
         self._call("reloadConfig")
         for program in programs:
-            if program.name not in known:
-                self._call("addProcessGroup", program.name)
-            elif program.name in changed:
+            if program.name in changed:
                 self.stop(program.name)
+                self._call("removeProcessGroup", program.name)
+            if program.name in changed or program.name not in known:
+                self._call("addProcessGroup", program.name)
             self.start(program.name)
 
     def _write(self, program: Program) -> bool:

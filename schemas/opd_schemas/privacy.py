@@ -12,11 +12,11 @@ from typing import Any
 _GROUPED = r"\d{4}([ .\-])\d{4}\1\d{4}\1\d{4}|\d{6}([ .\-])\d{6}\2\d{4}|\d{2}\.\d{2}\.\d{2}\.\d{6}\.\d{4}"
 # Lower-case hex on either side means a trace id or a digest, in which digits stand by chance; other letters do not hide
 # a number ("NIK1371…").
-_DIGITS = re.compile(rf"(?<![0-9a-f])(?:{_GROUPED}|\d{{16}})(?![0-9a-f])")
+_DIGITS = re.compile(rf"(?<![0-9a-f])(?:{_GROUPED}|\d{{16}})(?![0-9a-f])", re.ASCII)
 _MASKED = re.compile(rf"{_GROUPED}|\d{{16,}}")
 # A mobile number has ten digits at least.
 _SHORTEST = 10
-_PHONE = re.compile(r"(?<![0-9A-Za-z])(?:\+62|62|0)[ -]?8[1-9](?:[ -]?\d){7,10}(?![0-9A-Za-z])")
+_PHONE = re.compile(r"(?<![0-9A-Za-z])(?:\+62|62|0)[ -]?8[1-9](?:[ -]?\d){7,10}(?![0-9A-Za-z])", re.ASCII)
 _PROVINCES = frozenset(
     f"{p:02d}"
     for p in (

@@ -56,7 +56,7 @@ WITH fresh AS (
 ), raw AS (
     INSERT INTO hub.event (at, source_id, event_id, series_id, case_id, state, voids, received_at, history, batch_id)
     SELECT b.at, b.source_id, b.event_id, b.series_id, b.case_id, b.state, b.voids, b.received_at, b.history, %(batch)s
-    FROM batch b JOIN fresh USING (source_id, event_id) WHERE b.case_id IS NOT NULL
+    FROM batch b JOIN fresh USING (source_id, event_id)
 )
 SELECT b.ord FROM batch b JOIN fresh USING (source_id, event_id)
 

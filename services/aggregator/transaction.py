@@ -275,12 +275,7 @@ async def write_cases(
     connection: Connection, registry: Registry, changes: Sequence[tuple[StoredCase, list[Contribution]]]
 ) -> None:
     """Write the meaning of each case, replace its stored contributions (`before`), and move the sums by the change."""
-    meanings = _merge_all(registry, [case for case, _ in changes])
-    if missing := {series for meaning in meanings for series in meaning.missing_series}:
-        # A duration that ends at a place where the case's first channel was never seen: rare, so worth a second look.
-        await registry.ensure((), missing)
-        meanings = _merge_all(registry, [case for case, _ in changes])
-
+    meanings = await merge_all(registry, [case for case, _ in changes])
     merged: list[tuple[object, ...]] = []
     delta: list[tuple[object, ...]] = []
     rewritten: list[int] = []
@@ -318,6 +313,16 @@ async def write_cases(
         await cursor.execute(SQL["within_day"], zone)
         if shrank:
             await cursor.execute(SQL["drop_empty"], zone)
+
+
+async def merge_all(registry: Registry, cases: Sequence[StoredCase]) -> list[Meaning]:
+    """The meaning of each case; series that it needs and that are not there yet are created."""
+    meanings = _merge_all(registry, cases)
+    if missing := {series for meaning in meanings for series in meaning.missing_series}:
+        # A duration that ends at a place where the case's first channel was never seen: rare, so worth a second look.
+        await registry.ensure((), missing)
+        meanings = _merge_all(registry, cases)
+    return meanings
 
 
 def _merge_all(registry: Registry, cases: Sequence[StoredCase]) -> list[Meaning]:

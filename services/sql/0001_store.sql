@@ -77,13 +77,14 @@ CREATE TABLE hub.ledger (
     batch_id bigint NOT NULL,
     PRIMARY KEY (source_id, event_id)
 );
--- The raw events: all figures can be recomputed from here. No foreign keys on a hypertable (they deadlock on chunks).
+-- The raw events, one for each row of the ledger: all figures can be recomputed from here. A heartbeat has no series and
+-- no case. No foreign keys on a hypertable (they deadlock on chunks).
 CREATE TABLE hub.event (
     at timestamptz NOT NULL,
     source_id integer NOT NULL,
     event_id text NOT NULL,
-    series_id integer NOT NULL,
-    case_id text NOT NULL,
+    series_id integer,
+    case_id text,
     state text NOT NULL,
     voids text,
     received_at timestamptz NOT NULL,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -86,16 +87,33 @@ class Broker:
                 await writer.wait_closed()
                 return
 
-    def signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        os.kill(self._process.pid, number)
+    def reload(self) -> None:
+        """Read the configuration anew."""
+        self._pid(signal.SIGHUP)
+
+    def freeze(self) -> None:
+        """Stop the server in its tracks; its connections stay."""
+        os.waitid(os.P_PID, self._pid(signal.SIGSTOP), os.WSTOPPED)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._pid(signal.SIGCONT)
 
     def kill(self) -> None:
         """kill -9, as a machine that dies; also ends a frozen server."""
         if self._process is not None:
-            self.signal(signal.SIGKILL)
+            self._pid(signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def clear(self) -> None:
+        """Forget all streams; the server is not running."""
+        shutil.rmtree(self._folder / "data", ignore_errors=True)
+
+    def _pid(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        os.kill(self._process.pid, number)
+        return self._process.pid
 
     def url(self, user: str = "app", password: str = "secret") -> str:  # noqa: S107
         return f"nats://{user}:{password}@127.0.0.1:{self.port}"
@@ -125,8 +143,7 @@ class Inbox:
         )
 
     async def delete(self) -> None:
-        for info in await self.js.streams_info():
-            await self.js.delete_stream(info.config.name or "")
+        await self.js.delete_stream(subjects.INBOX)
 
     async def messages(self) -> list[tuple[str, bytes, dict[str, str]]]:
         """(subject, body, headers) of all that is stored, in order."""
@@ -138,8 +155,9 @@ class Inbox:
 
 @pytest.fixture
 async def broker(_broker: Broker) -> Broker:
-    """The broker, running; a test may do to it what it likes."""
+    """The broker, running and empty; a test may do to it what it likes."""
     _broker.kill()
+    _broker.clear()
     _broker.write()
     _broker.start()
     await _broker.answers()
@@ -162,7 +180,6 @@ async def _administrator(broker: Broker) -> AsyncIterator[Inbox]:
 async def nothing(broker: Broker) -> AsyncIterator[Inbox]:
     """A broker without any stream."""
     async with _administrator(broker) as inbox:
-        await inbox.delete()
         yield inbox
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -44,10 +43,10 @@ async def until_certain(hub: AsyncHub) -> None:
 async def test_a_frozen_broker_is_no_confirmation(broker: Broker, inbox: Inbox) -> None:
     async with AsyncHub(broker.url(), opd=OPD, app=APP, timezone=TIMEZONE, timeout=0.3, attempts=2) as hub:
         await hub.heartbeat()
-        broker.signal(signal.SIGSTOP)
+        broker.freeze()
         with pytest.raises(NotConfirmed, match="publish the same event again") as error:
             await hub.queue.issued(**TICKET)
-        broker.signal(signal.SIGCONT)
+        broker.thaw()
         event = error.value.event
         assert event is not None
         assert await hub.publish(event) is event
@@ -58,30 +57,30 @@ async def test_a_frozen_broker_is_no_confirmation(broker: Broker, inbox: Inbox) 
 async def test_a_broker_that_thaws_confirms(broker: Broker, inbox: Inbox) -> None:
     async with AsyncHub(broker.url(), opd=OPD, app=APP, timezone=TIMEZONE, timeout=0.3, attempts=100) as hub:
         await hub.heartbeat()
-        broker.signal(signal.SIGSTOP)
+        broker.freeze()
         events = drafts(hub, 100)
         publishing = asyncio.create_task(hub.publish_many(events))
         await asyncio.sleep(1)
         assert not publishing.done()
-        broker.signal(signal.SIGCONT)
+        broker.thaw()
         await publishing
     assert ids(events) < set(await stored_ids(inbox))
 
 
 async def test_a_frozen_broker_does_not_hang_a_newcomer(broker: Broker, inbox: Inbox) -> None:
-    broker.signal(signal.SIGSTOP)
+    broker.freeze()
     with pytest.raises(NotConnected, match="no answer"):
         await AsyncHub(broker.url(), opd=OPD, app=APP, timezone=TIMEZONE, timeout=0.3).__aenter__()
-    broker.signal(signal.SIGCONT)
+    broker.thaw()
 
 
 async def test_a_frozen_broker_fails_the_rest_of_a_batch_at_once(broker: Broker, inbox: Inbox) -> None:
     async with AsyncHub(broker.url(), opd=OPD, app=APP, timezone=TIMEZONE, timeout=0.3, attempts=1) as hub:
-        broker.signal(signal.SIGSTOP)
+        broker.freeze()
         events = drafts(hub, 5_000)
         with pytest.raises(NotAllConfirmed) as error:
             await hub.publish_many(events)
-        broker.signal(signal.SIGCONT)
+        broker.thaw()
     assert [failure.event for failure in error.value.failures] == events
     kinds = [type(failure) for failure in error.value.failures]
     assert set(kinds[:512]) == {NotConfirmed}
@@ -117,11 +116,11 @@ async def test_a_changed_password_is_told_and_mended(broker: Broker, inbox: Inbo
     async with AsyncHub(broker.url(), opd=OPD, app=APP, timezone=TIMEZONE, timeout=20) as hub:
         await hub.heartbeat()
         broker.write(app="changed")
-        broker.signal(signal.SIGHUP)
+        broker.reload()
         with pytest.raises(BadCredentials):
             await until_certain(hub)
         broker.write()
-        broker.signal(signal.SIGHUP)
+        broker.reload()
         while True:
             try:
                 await hub.heartbeat()
@@ -147,12 +146,12 @@ async def test_closing_answers_what_is_in_flight(broker: Broker, inbox: Inbox) -
 async def test_cancelling_a_publish_harms_no_other(broker: Broker, inbox: Inbox) -> None:
     async with AsyncHub(broker.url(), opd=OPD, app=APP, timezone=TIMEZONE, timeout=20) as hub:
         await hub.heartbeat()
-        broker.signal(signal.SIGSTOP)
+        broker.freeze()
         first = asyncio.create_task(hub.heartbeat())
         second = asyncio.create_task(hub.queue.issued(**TICKET))
         await asyncio.sleep(0.05)
         first.cancel()
-        broker.signal(signal.SIGCONT)
+        broker.thaw()
         with pytest.raises(asyncio.CancelledError):
             await first
         await second

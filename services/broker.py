@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from weakref import WeakKeyDictionary
 
@@ -23,8 +22,9 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import StreamInfo
 
+from services.micros import to_us
+
 #: Seconds a pull request stands at the server, and a publish waits for its confirmation.
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STANDING_S = 5.0
 _CONFIRM_S = 5.0
 
@@ -164,27 +164,34 @@ class ConfirmedPublisher:
         self._confirmed: list[bool] = []
         self._left = 0
         self._all_answered = asyncio.Event()
+        #: What the broker answered, instead of a confirmation, to a message of the last batch.
+        self.refusal: bytes | None = None
 
     async def open(self) -> None:
         """Listen for confirmations; call once."""
         await self._client.subscribe(f"{self._prefix}.*", cb=self._answer)
 
-    async def publish(self, messages: Sequence[tuple[str, bytes, str]]) -> list[bool]:
-        """Publish (subject, payload, message id) each; returns which of them are stored for certain.
+    async def publish(self, messages: Sequence[tuple[str, bytes, str | None]]) -> list[bool]:
+        """Publish (subject, payload, message id or None) each; returns which of them are stored for certain.
 
         False means "unknown or refused": publish it again under the same id. One batch at a time.
         """
         self._confirmed = [False] * len(messages)
         self._left = len(messages)
         self._all_answered.clear()
-        for index, (subject, payload, message_id) in enumerate(messages):
-            self._next += 1
-            reply = f"{self._prefix}.{self._next}"
-            self._waiting[reply] = index
-            await self._client.publish(subject, payload, reply, headers={"Nats-Msg-Id": message_id})
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._all_answered.wait(), _CONFIRM_S)
-        self._waiting.clear()
+        self.refusal = None
+        try:
+            for index, (subject, payload, message_id) in enumerate(messages):
+                self._next += 1
+                reply = f"{self._prefix}.{self._next}"
+                self._waiting[reply] = index
+                headers = None if message_id is None else {"Nats-Msg-Id": message_id}
+                await self._client.publish(subject, payload, reply, headers=headers)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._all_answered.wait(), _CONFIRM_S)
+        finally:
+            # Also when publishing fails midway: a late answer must not be taken for one to the next batch.
+            self._waiting.clear()
         return self._confirmed
 
     async def _answer(self, message: Msg) -> None:
@@ -192,7 +199,10 @@ class ConfirmedPublisher:
         if index is None:
             return
         # {"stream":"EVENTS","seq":7} or {"error":{…}}; an empty body says that no stream takes the subject.
-        self._confirmed[index] = message.data.startswith(b'{"stream"')
+        if message.data.startswith(b'{"stream"'):
+            self._confirmed[index] = True
+        else:
+            self.refusal = message.data
         self._left -= 1
         if self._left == 0:
             self._all_answered.set()
@@ -212,4 +222,4 @@ def sequence_and_time(message: Msg) -> tuple[int, int]:
 def created_us(info: StreamInfo) -> int:
     """When a stream was created, in microseconds since 1970: tells a stream from its successor of the same name."""
     assert info.created is not None  # noqa: S101 - every stream has it
-    return (info.created - _EPOCH) // timedelta(microseconds=1)
+    return to_us(info.created)

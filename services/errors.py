@@ -1,10 +1,15 @@
 """Errors that a person is shown as one clear line, without a traceback.
 
 HubError
+├── CannotReplay        a refused event cannot be sent again as it stands
 ├── CatalogueError      the catalogue's files are wrong
+├── MapError            an import's map is wrong, or does not fit the file
 ├── MigrationChanged    a migration was edited after it was applied
+├── NotImported         a file of history cannot be read or sent
 ├── NotMigrated         the database or the streams lack the hub's tables
+├── NotSettled          what was accepted is not being committed
 ├── TimeZoneFixed       figures are cut by local days of another zone
+├── UnknownReject       no refused event has that number
 └── Unreachable         NATS or the database does not answer
 """
 
@@ -19,6 +24,21 @@ class CatalogueError(HubError):
     def __init__(self, *faults: str) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
+
+
+class MapError(HubError):
+    """Faults of an import's map, one line each, all at once."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class NotImported(HubError):
+    """A file of history cannot be read, or NATS refuses what is in it."""
+
+    def __init__(self, file: object, why: str) -> None:
+        super().__init__(f"{file}: {why}")
 
 
 class MigrationChanged(HubError):
@@ -51,4 +71,27 @@ class TimeZoneFixed(HubError):
         super().__init__(
             f"city.timezone is {wanted}, but the stored days are those of {stored}; use a database of its own"
             " for the other zone"
+        )
+
+
+class UnknownReject(HubError):
+    """No refused event has that number."""
+
+    def __init__(self, seq: int) -> None:
+        super().__init__(f"there is no refused event number {seq}; see: warroom rejects list --all")
+
+
+class CannotReplay(HubError):
+    """A refused event cannot be sent again as it stands."""
+
+    def __init__(self, seq: int, why: str) -> None:
+        super().__init__(f"refused event {seq} was not sent again: {why}")
+
+
+class NotSettled(HubError):
+    """What was accepted is not being committed."""
+
+    def __init__(self, lag: int) -> None:
+        super().__init__(
+            f"{lag} messages wait and are not being committed; see: warroom status, and the services' logs"
         )

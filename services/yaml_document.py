@@ -36,7 +36,9 @@ class Fault(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.field}: {self.text}" if self.field else f"{self.place}: {self.text}"
+        # A quoted key may run over several lines; a fault may not.
+        name = " ".join(self.field.split())
+        return f"{self.place}: {name}: {self.text}" if name else f"{self.place}: {self.text}"
 
 
 class Block(dict[str, Value]):

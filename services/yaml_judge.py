@@ -20,7 +20,7 @@ def judge(model: type[Model], root: Block, faults: list[Fault]) -> Model | None:
     except ValidationError as error:
         found = [_follow(model, root, dict(each)) for each in error.errors(include_url=False, include_input=False)]
         meant = {one.meant for one in found}
-        faults += (one.fault() for one in found if not one.follows and one.error["loc"] not in meant)
+        faults += (one.fault() for one in found if not one.follows_from(meant))
         return None
 
 
@@ -34,14 +34,15 @@ class _Finding:
     node: Value
     judges: list[type[BaseModel] | None]
 
-    @property
-    def follows(self) -> bool:
-        """A list "too short" only because all of its entries are wrong, which is said of each."""
+    def follows_from(self, meant: set[tuple[str | int, ...]]) -> bool:
+        """Said already: a field is missing since it is misspelt, or a list too short since its entries are all wrong."""
+        if self.error["type"] == "missing":
+            return self.error["loc"] in meant
         return self.error["type"] == "too_short" and bool(self.node)
 
     @property
     def meant(self) -> tuple[str | int, ...]:
-        """The path of the field that a misspelt one stands for; that this one is missing need not be said too."""
+        """The path of the field that a misspelt one stands for."""
         loc: tuple[str | int, ...] = self.error["loc"]
         if self.error["type"] != "extra_forbidden":
             return ()

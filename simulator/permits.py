@@ -1,4 +1,4 @@
-"""The story of a permit: verified, approved and issued over days, with returns to the applicant; simple ones at once."""
+"""The story of a permit: verified, approved, issued over days, with returns to the applicant; simple ones at once."""
 
 from random import Random
 

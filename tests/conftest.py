@@ -1,10 +1,11 @@
 """The real servers of a test run: one stack, started by the first test that asks for it. A missing server fails."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from deploy.local.stack import Endpoints, Stack
+from tests.databases import Database, Databases
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +25,25 @@ def endpoints(stack: Stack) -> Endpoints:
     endpoints = stack.endpoints()
     assert endpoints is not None
     return endpoints
+
+
+@pytest.fixture(scope="session")
+def databases(endpoints: Endpoints) -> Iterator[Databases]:
+    """Makes fresh databases and drops them at the end of the run."""
+    databases = Databases(endpoints)
+    yield databases
+    databases.drop_all()
+
+
+@pytest.fixture(scope="session")
+def fresh_database(databases: Databases) -> Callable[..., Database]:
+    """`fresh_database(timezone="Asia/Jakarta")` gives a migrated database that lives until the end of the run."""
+    return databases.create
+
+
+@pytest.fixture
+def database(databases: Databases) -> Iterator[Database]:
+    """A migrated database for one test, with the city's zone Asia/Jakarta and no catalogue."""
+    database = databases.create()
+    yield database
+    databases.drop(database)

@@ -143,7 +143,6 @@ DATA_MODELS: dict[tuple[str, str], type[BaseModel]] = {
     for kind, lifecycle in KINDS.items()
     for state in lifecycle.event_states
 }
-_CORE = frozenset(Envelope.model_fields)
 
 
 def _sentence(error: Any) -> str:

@@ -183,7 +183,7 @@ class Connection:
             await asyncio.wait_for(self._client.close(), self._timeout)
         # It forgets its socket where it was interrupted while it closed by itself.
         if self._client._transport:
-            self._client._transport.close()
+            self._client._transport.close()  # type: ignore[no-untyped-call]
 
     async def _on_answer(self, answer: Msg) -> None:
         waiting = self._waiting.get(answer.subject.rpartition(".")[2])

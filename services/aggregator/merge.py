@@ -6,14 +6,13 @@ commutes, so any order, repetition or split of arrivals gives the same contribut
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from opd_schemas.lifecycle import Lifecycle
+from services.micros import from_us, to_us
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 #: Every zone's offset, and every change of it, is a multiple of this; so it is safe to remember midnights by it.
 _QUARTER_HOUR_US: Final = 900 * 1_000_000
 
@@ -94,20 +93,10 @@ class Rules:
         if (known := self._midnights.get(key)) is None:
             if len(self._midnights) > 10_000:
                 self._midnights.clear()
-            local = (EPOCH + at_us * _MICROSECOND).astimezone(self._zone)
+            local = from_us(at_us).astimezone(self._zone)
             midnight = datetime.combine(local.date() + timedelta(days=1), time(), self._zone)
             known = self._midnights[key] = to_us(midnight)
         return known
-
-
-def to_us(at: datetime) -> int:
-    """An aware time as whole microseconds since 1970."""
-    return (at - EPOCH) // _MICROSECOND
-
-
-def from_us(at_us: int) -> datetime:
-    """The inverse of `to_us`, in UTC."""
-    return EPOCH + at_us * _MICROSECOND
 
 
 def merge(

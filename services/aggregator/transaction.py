@@ -19,10 +19,11 @@ from opd_schemas import privacy, subjects
 from opd_schemas.lifecycle import VOIDED
 from opd_schemas.refusal import Reason
 from services.aggregator.arrival import Arrival, Refused
-from services.aggregator.merge import Contribution, Meaning, Series, Transition, from_us, merge, to_us
+from services.aggregator.merge import Contribution, Meaning, Series, Transition, merge
 from services.aggregator.registry import Registry
 from services.db import load
 from services.errors import NotMigrated
+from services.micros import from_us, to_us
 
 SQL = load(__file__)
 

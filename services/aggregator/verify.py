@@ -16,11 +16,12 @@ from psycopg.rows import TupleRow
 from opd_schemas.event import Event
 from opd_schemas.lifecycle import VOIDED
 from services.aggregator import transaction
-from services.aggregator.merge import Contribution, Meaning, Transition, from_us
+from services.aggregator.merge import Contribution, Meaning, Transition
 from services.aggregator.registry import Registry
 from services.aggregator.transaction import CaseKey, Connection, StoredCase
 from services.db import Pool, load
 from services.errors import NotMigrated
+from services.micros import from_us
 
 SQL = load(__file__, "verify.sql")
 _SUMS = ("rollup_hour", "rollup_day", "within_hour", "within_day")

@@ -1,13 +1,10 @@
 """Judges one message of INBOX: an `Event` that may go on, or a `Refusal`. Pure: catalogue and clock are given."""
 
-from datetime import UTC, datetime, timedelta
-
 from opd_schemas import subjects
 from opd_schemas.event import MAX_AHEAD, Event, parse
 from opd_schemas.refusal import Reason, Refusal
 from services.catalogue import Register
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from services.micros import from_us
 
 
 def judge(subject: str, body: bytes, *, received_us: int, register: Register) -> tuple[Event, bool]:
@@ -25,7 +22,7 @@ def judge(subject: str, body: bytes, *, received_us: int, register: Register) ->
     if event.kind != address.kind or event.state != address.state:
         raise Refusal(Reason.SUBJECT_MISMATCH, "type", "differs from the kind and state of the subject")
     register.check(event)
-    if event.time > _EPOCH + timedelta(microseconds=received_us) + MAX_AHEAD:
+    if event.time > from_us(received_us) + MAX_AHEAD:
         raise Refusal(
             Reason.TIME_AHEAD, "time", "lies more than 5 minutes ahead of the hub's clock; set the application's clock"
         )

@@ -4,7 +4,6 @@ The stamps are CloudEvents extensions: `hubinbox` (INBOX created:sequence), `hub
 since 1970), `hubdigest` (of the publisher's content), and `hubhistory` where the importer sent it.
 """
 
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import orjson
@@ -13,9 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from opd_schemas import privacy, subjects
 from opd_schemas.event import Event, EventId
 from opd_schemas.refusal import Refusal
+from services.micros import from_us, to_us
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _EVENT_ID = TypeAdapter(EventId)
 #: A refused payload is kept up to this many characters: enough to see what it was.
 _KEPT = 8192
@@ -45,7 +43,7 @@ def accepted(event: Event, body: bytes, origin: Origin, *, history: bool) -> Onw
     """The publisher's own envelope with the stamps put in before its closing brace."""
     stamps = (
         f',"hubinbox":"{origin.id}","hubreceived":"{origin.received_us}",'
-        f'"hubtime":"{(event.time - _EPOCH) // _MICROSECOND}","hubdigest":"{event.digest().hex()}"'
+        f'"hubtime":"{to_us(event.time)}","hubdigest":"{event.digest().hex()}"'
         + (',"hubhistory":true}' if history else "}")
     )
     subject = subjects.event_subject(kind=event.kind, state=event.state, opd=event.opd, unit=event.unit)
@@ -63,7 +61,7 @@ def refused(refusal: Refusal, subject: str, body: bytes, origin: Origin) -> Onwa
         "id": origin.id,
         "source": "/hub/ingest",
         "type": "hub.rejected.v1",
-        "time": (_EPOCH + timedelta(microseconds=origin.received_us)).isoformat(),
+        "time": from_us(origin.received_us).isoformat(),
         "datacontenttype": "application/json",
         "hubinbox": origin.id,
         "hubreceived": str(origin.received_us),

@@ -290,3 +290,6 @@ CREATE VIEW hub.reject_state AS
 CREATE VIEW wall.quarantine AS
     SELECT reason, opd, app, standing, count(*) AS n, min(received_at) AS oldest, max(received_at) AS newest
     FROM hub.reject_state GROUP BY reason, opd, app, standing;
+CREATE VIEW wall.duration_limit AS
+    SELECT m.kind, m.name AS duration, make_interval(secs => d.limit_us / 1e6) AS within_limit
+    FROM hub.duration_limit d JOIN hub.measure m USING (measure_id);

@@ -113,6 +113,16 @@ def test_deep_nesting_and_aliases_without_end(folder: Path) -> None:
     assert fault.endswith("repeats itself through anchors and aliases; write the values out")
 
 
+def test_a_misspelt_field_hides_no_fault_of_the_right_one(folder: Path) -> None:
+    (folder / "city.yaml").write_text('city: {name: "", nmae: Padang, "time\\nzone": WIB, timezone: WIB}\n')
+    assert [fault.split(": ")[1] for fault in _faults(folder)] == [
+        "city.name",
+        "city.nmae",
+        "city.time zone",
+        "city.timezone",
+    ]
+
+
 def test_values_are_read_as_they_are_written(folder: Path) -> None:
     # Unquoted, YAML itself would read a number that loses its zero, a truth value and a date.
     (folder / "city.yaml").write_text("city: {code: 13.70, name: no, timezone: Asia/Jakarta}\n")

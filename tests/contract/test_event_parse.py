@@ -1,6 +1,7 @@
 """Parsing has two outcomes, an event or a refusal; and the digest sees what an event says, not how it was written."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -27,7 +28,7 @@ MOMENTS = st.datetimes(datetime(2000, 1, 3), datetime(2099, 1, 1)).map(lambda mo
 def events(draw: st.DrawFn) -> Event:
     kind = draw(st.sampled_from(list(KINDS.values())))
     state = draw(st.sampled_from(kind.event_states))
-    about = {"opd": draw(CODES), "app": draw(CODES), "kind": kind.kind, "state": state, "id": draw(IDS)}
+    about: dict[str, Any] = {"opd": draw(CODES), "app": draw(CODES), "kind": kind.kind, "state": state, "id": draw(IDS)}
     if not kind.has_cases:
         return Event(**about, time=draw(MOMENTS))
     return Event(
@@ -237,6 +238,12 @@ def test_the_digest_differs_where_one_field_does(field: str, value: str) -> None
     document = _document()
     (document["data"] if field in document["data"] else document)[field] = value
     assert parse(json.dumps(document).encode()).digest() != GOOD.digest()
+
+
+def test_the_digest_of_a_void_differs_by_what_it_voids() -> None:
+    void = replace(GOOD, state=VOIDED, voids="e-2")
+    assert void.digest() == replace(void, id="e-9").digest()
+    assert void.digest() != replace(void, voids="e-3").digest()
 
 
 @given(

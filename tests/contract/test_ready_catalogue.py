@@ -6,10 +6,12 @@ from pathlib import Path
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from json_schema_subset import valid
 from ruamel.yaml import YAML
 
-from opd_schemas.catalogue import Agency, Catalogue
+from opd_schemas.catalogue import Agency, Catalogue, Limit
 from opd_schemas.event import CHANNELS
 from opd_schemas.events import KINDS
 from services.catalogue import load
@@ -76,6 +78,12 @@ def test_it_survives_the_database_and_satisfies_its_schema(city: Catalogue) -> N
     stored = orjson.loads(orjson.dumps(city.model_dump(mode="json")))
     assert Catalogue.model_validate(stored) == city
     assert valid(orjson.loads((ROOT / "schemas/jsonschema/catalogue.json").read_bytes()), stored)
+
+
+@given(st.timedeltas(timedelta(microseconds=1), timedelta(days=5000)))
+def test_any_limit_survives_the_database(span: timedelta) -> None:
+    limit = Limit(kind="queue", duration="wait", limit=span)
+    assert Limit.model_validate(limit.model_dump(mode="json")) == limit
 
 
 def test_the_permit_log_maps_to_its_own_catalogue() -> None:

@@ -61,7 +61,7 @@ async def test_an_event_passes_from_application_to_aggregator(connect: Connect, 
     ingest, ingest_refused = await connect("ingest")
     js = ingest.jetstream()
     pull = await js.pull_subscribe_bind(subjects.INGEST_DURABLE, subjects.INBOX)
-    (message,) = await pull.fetch(1, timeout=2)
+    (message,) = await pull.fetch(1, timeout=10)
     await js.publish("event.queue.issued.dukcapil.loket", message.data)
     await js.publish("reject.invalid.dukcapil", message.data)
     await message.ack_sync()
@@ -72,7 +72,7 @@ async def test_an_event_passes_from_application_to_aggregator(connect: Connect, 
     js = aggregator.jetstream()
     for stream in (subjects.EVENTS, subjects.REJECTS):
         pull = await js.pull_subscribe_bind(subjects.AGGREGATOR_DURABLE, stream)
-        (message,) = await pull.fetch(1, timeout=2)
+        (message,) = await pull.fetch(1, timeout=10)
         await message.ack_sync()
         assert (await pull.consumer_info()).num_ack_pending == 0
     await js.consumer_info(subjects.INBOX, subjects.INGEST_DURABLE)
@@ -84,7 +84,7 @@ async def test_an_event_passes_from_application_to_aggregator(connect: Connect, 
     changes = await viewer.subscribe(subjects.KPI_CHANGED)
     await viewer.flush()
     await aggregator.publish(subjects.KPI_CHANGED, b"7")
-    assert (await changes.next_msg(timeout=2)).data == b"7"
+    assert (await changes.next_msg(timeout=10)).data == b"7"
 
     importer, importer_refused = await connect("importer")
     await importer.jetstream().publish("import.dpmptsp.izin.permit.issued", b"1")
@@ -119,7 +119,7 @@ async def test_publishing_elsewhere_is_refused(connect: Connect, user: str, subj
     client, refused = await connect(user)
     await client.publish(subject, b"1")
     await client.flush()
-    assert "permissions violation" in (await asyncio.wait_for(refused.get(), 2)).lower()
+    assert "permissions violation" in (await asyncio.wait_for(refused.get(), 10)).lower()
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ async def test_listening_elsewhere_is_refused(connect: Connect, user: str, subje
     client, refused = await connect(user)
     await client.subscribe(subject)
     await client.flush()
-    assert "permissions violation" in (await asyncio.wait_for(refused.get(), 2)).lower()
+    assert "permissions violation" in (await asyncio.wait_for(refused.get(), 10)).lower()
 
 
 async def test_a_new_application_disturbs_nobody_and_a_removed_one_is_out(
@@ -166,7 +166,7 @@ async def test_a_new_application_disturbs_nobody_and_a_removed_one_is_out(
 
 def _greeting(endpoints: Endpoints, user: str) -> str:
     """What the server says to a user's CONNECT; by hand, for the client leaves its socket open after a refusal."""
-    with socket.create_connection(("127.0.0.1", endpoints.ports["nats"]), timeout=2) as server:
+    with socket.create_connection(("127.0.0.1", endpoints.ports["nats"]), timeout=10) as server:
         server.recv(65536)
         login = json.dumps({"user": user, "pass": endpoints.nats_users[user], "verbose": False})
         server.sendall(f"CONNECT {login}\r\nPING\r\n".encode())

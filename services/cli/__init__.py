@@ -1,0 +1,35 @@
+"""`warroom`: the hub's command line. Every error that a person can mend is one clear line; a traceback is a bug."""
+
+import sys
+
+import typer
+
+from services.cli import catalogue, demo, imports, rejects, simulate, stack, truth
+from services.cli.context import Context, complain
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="War Room Hub: layanan kota dalam satu tempat / a city's services in one place.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.callback()(Context.open)
+stack.register(app)
+truth.register(app)
+demo.register(app)
+imports.register(app)
+simulate.register(app)
+app.add_typer(rejects.app, name="rejects")
+app.add_typer(catalogue.app, name="catalogue")
+
+
+def main() -> None:
+    """Entry point of the `warroom` script."""
+    try:
+        app()
+    except Exception as error:
+        if (line := complain(error)) is None:
+            raise
+        print(line, file=sys.stderr)
+        sys.exit(1)

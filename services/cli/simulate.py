@@ -1,0 +1,73 @@
+"""`simulate`: a city's applications, publishing through the SDK with their own accounts."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.catalogue import load
+from services.cli.context import Context, err, out, print_json
+from services.cli.stack import CATALOGUE
+from simulator.run import Counts, run
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command()(simulate)
+
+
+Rate = Annotated[float, typer.Option(min=1, help="Events a second, in the mean.")]
+Duration = Annotated[float | None, typer.Option(min=1, help="Seconds; default: until Ctrl-C.")]
+Speed = Annotated[float, typer.Option(min=1, help="A minute in the city takes 60/SPEED seconds.")]
+Seed = Annotated[int, typer.Option(help="The same seed plays the same city.")]
+
+
+def simulate(
+    context: typer.Context,
+    catalogue: Annotated[Path, typer.Option(help="Folder of the catalogue in force.")] = CATALOGUE,
+    rate: Rate = 250.0,
+    duration: Duration = None,
+    speed: Speed = 60.0,
+    seed: Seed = 1,
+    json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Play a city's arrivals, counters, permits and visits; some applications go silent, late, twice or wrong."""
+    own: Context = context.obj
+    endpoints = own.endpoints()
+    last = Counts()
+
+    def report(counts: Counts) -> None:
+        nonlocal last
+        last = counts
+        err.print(own.say(f"{counts.published:,} diterbitkan", f"{counts.published:,} published"), end="\r")
+
+    with suppress(KeyboardInterrupt):
+        asyncio.run(
+            run(
+                load(catalogue),
+                lambda opd, app: endpoints.nats_url_for(f"app-{opd}-{app}"),
+                seed=seed,
+                rate=rate,
+                duration=duration,
+                speed=speed,
+                report=report,
+            )
+        )
+    if json:
+        plain = asdict(last)
+        plain["by_app"] = {"/".join(key): n for key, n in last.by_app.items()}
+        print_json(plain)
+        return
+    out.print(
+        own.say(
+            f"{last.published:,} diterbitkan, {last.duplicates_sent:,} ganda, {last.garbage_sent:,} rusak, "
+            f"{last.late_sent:,} terlambat, {last.failed:,} gagal",
+            f"{last.published:,} published, {last.duplicates_sent:,} twice, {last.garbage_sent:,} garbage, "
+            f"{last.late_sent:,} late, {last.failed:,} failed",
+        )
+    )
+    if last.failed:
+        raise typer.Exit(1)

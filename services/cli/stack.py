@@ -1,0 +1,120 @@
+"""`up`, `down`, `migrate`, `status`."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import psycopg
+import typer
+from rich.table import Table
+
+from deploy.local import hub
+from deploy.local.stack import Stack
+from services.cli.context import Context, nats_connection, out, print_json, run
+from services.operator.status import Status, read_status
+
+CATALOGUE = Path("schemas/catalogue")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command()(up)
+    app.command()(down)
+    app.command()(migrate)
+    app.command()(status)
+
+
+def up(
+    context: typer.Context,
+    catalogue: Annotated[Path, typer.Option(help="Folder of the catalogue to put into force.")] = CATALOGUE,
+    workers: Annotated[int, typer.Option(min=1, max=8, help="Aggregator workers.")] = 1,
+) -> None:
+    """Start NATS, TimescaleDB and the services; a second `up` goes on with the same data."""
+    own: Context = context.obj
+    endpoints = hub.up(own.state, catalogue, aggregators=workers)
+    out.print(own.say("Hub berjalan.", "The hub runs."))
+    out.print(f"  NATS       {endpoints.nats_url}")
+    out.print(f"  PostgreSQL {endpoints.database_url.rpartition('@')[2]}")
+    out.print(f"  {own.say('kata sandi', 'passwords')}: {own.state / 'stack.json'}   log: {own.state / 'log'}")
+
+
+def down(context: typer.Context) -> None:
+    """Stop everything cleanly; the data stays."""
+    own: Context = context.obj
+    Stack(own.state).down()
+    out.print(own.say("Hub berhenti; data tetap tersimpan.", "The hub is stopped; its data stays."))
+
+
+def migrate(context: typer.Context) -> None:
+    """Bring the database's tables, the streams and their consumers to the newest form."""
+    own: Context = context.obj
+    hub.prepare(own.endpoints(), None)
+    out.print(own.say("Basis data dan stream mutakhir.", "Database and streams are up to date."))
+
+
+def status(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
+    """Streams, lag, the books, the quarantine, and when each application was last heard."""
+    own: Context = context.obj
+    found = run(_read(own))
+    if json:
+        print_json(found.as_dict())
+    else:
+        _show(own, found)
+    if found.alarms:
+        raise typer.Exit(1)
+
+
+async def _read(own: Context) -> Status:
+    endpoints = own.endpoints()
+    async with (
+        nats_connection(endpoints, "hub-admin") as client,
+        await psycopg.AsyncConnection.connect(endpoints.database_url, connect_timeout=5) as connection,
+    ):
+        return await read_status(client.jetstream(), connection, now=datetime.now(UTC))
+
+
+_ALARMS = {
+    "full": ("hampir penuh; lihat apakah aggregator berjalan", "is nearly full; see whether the aggregator runs"),
+    "missing": ("tidak dibaca; jalankan: warroom migrate", "is not being read; run: warroom migrate"),
+    "lag": ("data tertunda lebih dari 60 detik", "figures are more than 60 seconds behind"),
+}
+
+
+def _show(own: Context, found: Status) -> None:
+    say = own.say
+    table = Table(title=say("Aliran", "Streams"), title_justify="left", box=None, header_style="bold")
+    for heading in ("stream", say("pesan", "messages"), "MB", say("terisi", "fill"), say("tertunda", "lag")):
+        table.add_column(heading, justify="left" if heading == "stream" else "right")
+    for stream in found.streams:
+        table.add_row(
+            stream.name, f"{stream.messages:,}", f"{stream.bytes / 1e6:,.1f}", f"{stream.fill:.1%}", f"{stream.lag:,}"
+        )
+    out.print(table)
+    books = found.books
+    closed = (
+        say("[green]pembukuan cocok[/]", "[green]the books close[/]")
+        if books.close
+        else say("[yellow]belum cocok (ada yang masih diproses?)[/]", "[yellow]not closed (still at work?)[/]")
+    )
+    out.print(
+        f"\n{say('Pembukuan', 'Books')}: {say('diterima', 'accepted')} {books.accepted:,} = "
+        f"{say('dihitung', 'counted')} {books.counted:,} + {say('ganda', 'duplicates')} {books.duplicates:,} + "
+        f"{say('karantina', 'quarantined')} {books.quarantined:,}   {closed}"
+    )
+    at = found.committed_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if found.committed_at else "-"
+    out.print(f"{say('Komit terakhir', 'Last commit')}: {found.commit_no:,}  {at}")
+    if found.quarantine:
+        reasons = ", ".join(f"{reason} {n:,}" for reason, n in sorted(found.quarantine.items()))
+        out.print(f"{say('Karantina terbuka', 'Open quarantine')}: {reasons}   (warroom rejects list)")
+    heard = Table(title=say("\nAplikasi", "\nApplications"), title_justify="left", box=None, header_style="bold")
+    for heading in ("OPD", say("aplikasi", "application"), say("terakhir terdengar", "last heard"), ""):
+        heard.add_column(heading, no_wrap=True)
+    for a in found.applications:
+        name = a.name_id if own.lang == "id" else a.name_en
+        last = a.heard_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if a.heard_at else say("belum pernah", "never")
+        state = say("[yellow]senyap[/]", "[yellow]silent[/]") if a.silent else say("[green]aktif[/]", "[green]live[/]")
+        heard.add_row(a.opd, name[:48], last, state)
+    out.print(heard)
+    for alarm in found.alarms:
+        kind, _, what = alarm.partition(":")
+        out.print(f"[red bold]{what} {say(*_ALARMS[kind])}[/]")

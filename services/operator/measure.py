@@ -1,0 +1,85 @@
+"""Prints what schema `wall` says of one kind over one window; it computes nothing itself."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from opd_schemas.event import CHANNELS
+from opd_schemas.events import KINDS
+from services.db import load
+
+SQL = load(__file__)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What to take; None is everything. Windows are [from, to), cut to whole minutes; levels are those at `at`."""
+
+    start: datetime
+    end: datetime
+    at: datetime
+    opd: list[str] | None = None
+    unit: list[str] | None = None
+    service: list[str] | None = None
+    channel: list[str] | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "from": self.start,
+            "to": self.end,
+            "at": self.at,
+            "opd": self.opd,
+            "unit": self.unit,
+            "service": self.service,
+            "channel": self.channel,
+        }
+
+
+def measure(url: str, kind: str, chosen: Filter, limits: list[timedelta]) -> dict[str, Any]:
+    """Every figure of a kind as plain data; durations in seconds, shares as fractions, None where there is no case.
+
+    `limits` are asked for besides those of the catalogue.
+    """
+    lifecycle = KINDS[kind]
+    base = {"kind": kind, **chosen.parameters()}
+    with psycopg.connect(url, connect_timeout=5, row_factory=dict_row) as connection:
+
+        def rows(statement: str, /, **more: Any) -> list[dict[str, Any]]:
+            return connection.execute(SQL[statement], {**base, **more}).fetchall()
+
+        order = {state.name: state.rank for state in lifecycle.states}
+        states = sorted(rows("states"), key=lambda row: (order[row["state"]], row["state"]))
+        known = [(row["duration"], row["within_limit"]) for row in rows("limits") if row["kind"] == kind]
+        initial = next(state.name for state in lifecycle.states if state.initial)
+        shares = {name: rows("channel_share", state=initial, name=name)[0] for name in CHANNELS}
+        durations = {}
+        for duration in lifecycle.durations:
+            plain = rows("duration", name=duration.name, limit=None)[0]
+            del plain["within"], plain["within_share"]
+            wanted = sorted({limit for name, limit in known if name == duration.name} | set(limits))
+            plain["limits"] = [
+                {"limit_s": limit.total_seconds(), "within": found["within"], "share": found["within_share"]}
+                for limit in wanted
+                for found in rows("duration", name=duration.name, limit=limit)
+            ]
+            durations[duration.name] = plain
+        level = rows("open")[0]
+    return {
+        "kind": kind,
+        "from": chosen.start,
+        "to": chosen.end,
+        "filter": {
+            name: value for name, value in chosen.parameters().items() if value and name not in ("from", "to", "at")
+        },
+        "events": sum(row["events"] for row in states),
+        "states": {row["state"]: {"events": row["events"], "cases": row["cases"]} for row in states},
+        "channels": {
+            "of": initial,
+            **{name: {"cases": row["n"], "share": row["share"]} for name, row in shares.items() if row["n"]},
+        },
+        "durations": durations,
+        "open": {"at": chosen.at, **level},
+    }

@@ -35,7 +35,7 @@ class _Finding:
     judges: list[type[BaseModel] | None]
 
     def follows_from(self, meant: set[tuple[str | int, ...]]) -> bool:
-        """Said already: a field is missing since it is misspelt, or a list too short since its entries are all wrong."""
+        """Said already: a field is missing as it is misspelt, or a list too short as all of its entries are wrong."""
         if self.error["type"] == "missing":
             return self.error["loc"] in meant
         return self.error["type"] == "too_short" and bool(self.node)

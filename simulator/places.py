@@ -12,7 +12,7 @@ from simulator.cases import KINDS_OF_CASES
 AppKey = tuple[str, str]
 
 #: Counters are staffed to be busy for this share of their time in the mean: peaks make queues, lulls dissolve them.
-_LOAD = 0.65
+_LOAD = 0.7
 #: Open cases of one kind, at most: at speed 1 the permits of many days would pile up in memory.
 _MOST_OPEN = 100_000
 

@@ -225,12 +225,14 @@ def _draw(
     )
     table = Table(box=None, header_style="bold", expand=False)
     table.add_column(say("layanan", "service"), no_wrap=True, min_width=38, max_width=44)
+    table.add_column("OPD", no_wrap=True, max_width=18)
     for heading in (say("menunggu", "waiting"), say("terlama", "oldest"), say("tunggu p90", "p90 wait"), "n"):
         table.add_column(heading, justify="right", no_wrap=True, min_width=9)
     for service in live.services:
         oldest = None if service.oldest is None else max(timedelta(0), now - service.oldest).total_seconds()
         table.add_row(
             service.name_id if own.lang == "id" else service.name_en,
+            service.opd,
             f"{service.waiting:,}",
             _span(oldest),
             _span(service.p90_s),

@@ -18,6 +18,7 @@ SQL = load(__file__)
 class ServiceNow:
     """One service's line: how many wait, since when the oldest does, today's p90 wait in seconds (None: no case)."""
 
+    opd: str
     name_id: str
     name_en: str
     waiting: int
@@ -64,8 +65,8 @@ async def read_live(
         "until": local.replace(second=0, microsecond=0) + timedelta(minutes=1),
     }
     services = [
-        ServiceNow(name_id, name_en, waiting or 0, oldest, called, p90_s)
-        async for _, _, name_id, name_en, waiting, oldest, called, p90_s in await connection.execute(
+        ServiceNow(opd, name_id, name_en, waiting or 0, oldest, called, p90_s)
+        async for opd, _, name_id, name_en, waiting, oldest, called, p90_s in await connection.execute(
             SQL["services_now"], {**window, "top": top}
         )
     ]

@@ -46,6 +46,7 @@ FROM (
 ) o
 LEFT JOIN wall.service v USING (opd, service)
 CROSS JOIN LATERAL wall.duration('queue', 'wait', %(day)s, %(until)s, NULL, ARRAY[o.opd], NULL, ARRAY[o.service]) d
+ORDER BY o.waiting DESC NULLS LAST, 1, 2
 
 -- name: today
 SELECT (SELECT open FROM wall.open('permit')),

@@ -103,9 +103,9 @@ def test_a_folder_in_place_of_a_file(folder: Path) -> None:
 
 
 def test_deep_nesting_and_aliases_without_end(folder: Path) -> None:
-    for depth in (100, 300, 1000, 3000):
-        (folder / "city.yaml").write_text("city: " + "[" * depth + "]" * depth + "\n")
-        assert len(_faults(folder)) == 1
+    (folder / "city.yaml").write_text("city: " + "[" * 100 + "]" * 100 + "\n")
+    assert len(_faults(folder)) == 1
+    (folder / "city.yaml").write_text("city: " + "[" * 1000 + "]" * 1000 + "\n")
     assert _faults(folder) == ["city.yaml:1: nests too deep; write it with fewer levels"]
     laughs = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]\n" for n in range(1, 9))
     (folder / "city.yaml").write_text("l0: &l0 ha\n" + laughs)

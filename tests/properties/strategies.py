@@ -59,41 +59,112 @@ def moments(zone: str) -> st.SearchStrategy[int]:
     return st.builds(int.__add__, st.sampled_from(anchors), _DISTANCES)
 
 
-_STATES = st.sampled_from(
-    [
-        *((kind, state) for kind, states in FOLLOWING.items() for state in states),
-        *((kind, VOIDED) for kind in (*FOLLOWING, *FOLLOWING)),
-        ("app", "heartbeat"),
-    ]
-)
+_KINDS = (("queue",), ("permit",), ("visit",), ("queue", "permit", "visit", "app"))
+_STATES = {
+    kinds: st.sampled_from(
+        [(kind, state) for kind in kinds for state in (*FOLLOWING.get(kind, ("heartbeat",)), VOIDED, VOIDED)]
+    )
+    for kinds in _KINDS
+}
 _INDEX = st.integers(0, MOST_EVENTS - 1)
 _SELDOM = st.integers(0, 9).map(lambda number: number == 9)
 
 
 @st.composite
-def _publications(draw: st.DrawFn, zone: str) -> list[Event]:
-    """Up to 60 events of two applications about a few cases; ids run in each application from zero."""
+def publications(draw: st.DrawFn, zone: str) -> list[Event]:
+    """Up to 60 events of two applications about a few cases, each with an id of its own but for a few."""
     times = draw(st.lists(moments(zone), min_size=1, max_size=15))
-    kinds = draw(st.sets(st.sampled_from([*FOLLOWING, "app"]), min_size=1))
-    drafts = draw(
-        st.lists(
-            st.tuples(
-                _STATES,
-                st.sampled_from(times),
-                *(st.sampled_from(codes) for codes in (APPS, CASES, UNITS, SERVICES, CHANNELS)),
-                _INDEX,
-                _SELDOM,
-                _SELDOM,
-            ),
-            min_size=1,
-            max_size=MOST_EVENTS,
-        )
+    draft = st.tuples(
+        _STATES[draw(st.sampled_from(_KINDS))],
+        st.sampled_from(times),
+        *(st.sampled_from(codes) for codes in (APPS, CASES, UNITS, SERVICES, CHANNELS)),
+        _INDEX,
+        _SELDOM,
+        _SELDOM,
     )
+    # Left to itself, a list of up to 60 has seldom more than ten.
+    size = draw(st.integers(1, MOST_EVENTS))
+    drafts = draw(st.lists(draft, min_size=size, max_size=size))
+    # Ids run from zero in each application, so that both use the same.
     numbers = {app: itertools.count() for app in APPS}
-    published: list[Event] = []
-    for (kind, state), at, app, case, unit, service, channel, index, same_id, astray in drafts:
-        if kind not in kinds:
-            kind, state = next((k, s) for k, s in [(min(kinds), min(FOLLOWING.get(min(kinds), ["heartbeat"])))])
-        event = Event(app, f"e{next(numbers[app])}", kind, state, at, unit, service, channel, case)
-        published.append(event)
-    return published
+    events = [
+        Event(app, f"e{next(numbers[app])}", kind, state, at, unit, service, channel, case)
+        for (kind, state), at, app, case, unit, service, channel, *_ in drafts
+    ]
+    return [
+        _finish(event, events[index % len(events)], astray, same_id)
+        for event, (*_, index, astray, same_id) in zip(events, drafts, strict=True)
+    ]
+
+
+def _finish(event: Event, other: Event, astray: bool, same_id: bool) -> Event:
+    """Let a void name the other event, of its case unless it goes astray; now and then take the other's id."""
+    if event.state == VOIDED:
+        kind = other.kind if other.kind in FOLLOWING else "queue"
+        event = replace(event, kind=kind, voids=other.id)
+        if not astray:
+            # Ids of voids do not collide with those of the application that it moves to.
+            event = replace(event, app=other.app, case=other.case, id=f"v{event.app}{event.id}")
+    elif event.kind == "app":
+        event = Event(event.app, event.id, event.kind, event.state, event.at)
+    return replace(event, app=other.app, id=other.id) if same_id else event
+
+
+@dataclass(frozen=True)
+class Message:
+    """An event as it lies in INBOX; a publisher's repetition lies there under another number."""
+
+    seq: int
+    event: Event
+
+
+Batch = Sequence[Message]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The batches that each of two workers gets, which may hold the same messages."""
+
+    messages: Sequence[Message]
+    workers: tuple[Sequence[Batch], Sequence[Batch]]
+
+
+@st.composite
+def deliveries(draw: st.DrawFn, published: Sequence[Event]) -> Delivery:
+    """Repeated by the publisher, redelivered by the broker, in any order, in batches of any size."""
+    random = Random(draw(st.integers(0, 2**32 - 1)))
+    repeated = draw(st.lists(st.sampled_from(published), max_size=20))
+    sent = [*published, *repeated]
+    random.shuffle(sent)
+    messages = [Message(seq, event) for seq, event in enumerate(sent, start=1)]
+    delivered = [*messages, *draw(st.lists(st.sampled_from(messages), max_size=20))]
+    random.shuffle(delivered)
+    cuts = sorted(random.choices(range(len(delivered)), k=draw(st.integers(0, 8))))
+    workers: tuple[list[Batch], list[Batch]] = ([], [])
+    for begin, end in itertools.pairwise([0, *cuts, len(delivered)]):
+        if begin < end:
+            for worker in random.choice([(0,), (1,), (0, 1)]):
+                workers[worker].append(random.sample(delivered[begin:end], end - begin))
+    return Delivery(messages, workers)
+
+
+@st.composite
+def windows(draw: st.DrawFn, zone: str) -> tuple[int, int]:
+    """From and to, of any length: within one minute, across days, backwards."""
+    begin = draw(moments(zone))
+    end = draw(st.one_of(moments(zone), st.integers(-MINUTE, 3 * MINUTE).map(lambda span: begin + span)))
+    return begin, end
+
+
+def _some(codes: Sequence[str]) -> st.SearchStrategy[tuple[str, ...] | None]:
+    return st.one_of(st.none(), st.lists(st.sampled_from(codes), unique=True, max_size=2).map(tuple))
+
+
+def filters(opds: Sequence[str]) -> st.SearchStrategy[Filter]:
+    """Any of agency, unit, service and channel, or all; an empty choice takes nothing."""
+    return st.builds(Filter, _some(opds), _some(UNITS), _some(SERVICES), _some(CHANNELS))
+
+
+#: Kind and name of a duration; a limit at or around which many of these events lie.
+durations = st.sampled_from(sorted(DURATIONS))
+limits = st.sampled_from([1, SECOND, MINUTE, 15 * MINUTE, HOUR, 24 * HOUR, 21 * 24 * HOUR])

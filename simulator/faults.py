@@ -33,9 +33,9 @@ class Extent:
 
 FAULTS: dict[Fault, Extent] = {
     Fault.SILENT: Extent(applications=0.10, events=1.0),
-    Fault.LATE: Extent(applications=0.25, events=0.05),
-    Fault.TWICE: Extent(applications=0.25, events=0.08),
-    Fault.GARBAGE: Extent(applications=0.25, events=0.03),
+    Fault.LATE: Extent(applications=0.4, events=0.04),
+    Fault.TWICE: Extent(applications=0.4, events=0.05),
+    Fault.GARBAGE: Extent(applications=0.4, events=0.03),
     Fault.VOID: Extent(applications=1.0, events=0.004),
 }
 

@@ -3,6 +3,7 @@ a `Refusal` that names the field; there is no third outcome.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -202,6 +203,8 @@ def parse(body: bytes) -> Event:
     except ValidationError as error:
         raise _refuse_unparsed(body, error) from None
     extensions = envelope.__pydantic_extra__ or {}
+    if body.count(b'"') != _quotes(envelope):
+        _refuse_repeated_keys(body)
     # A body without long digit runs and without foreign names needs no walk through its fields.
     if extensions or privacy.may_contain_number(body) or not _known_data(envelope.data):
         try:
@@ -219,6 +222,30 @@ def parse(body: bytes) -> Event:
                 " and do not begin with the hub's own names",
             )
     return _event(envelope, extensions)
+
+
+def _quotes(envelope: Envelope) -> int:
+    """How many quotation marks the envelope's JSON has if it repeats no key and escapes nothing."""
+    top = (value for name in envelope.model_fields_set if name != "data" for value in (getattr(envelope, name),))
+    texts = sum(isinstance(value, str | datetime) for value in top) + sum(
+        isinstance(value, str) for value in envelope.data.values()
+    )
+    return 2 * (len(envelope.model_fields_set) + len(envelope.data) + texts)
+
+
+def _refuse_repeated_keys(body: bytes) -> None:
+    """A parser keeps the last of equal keys; the first would travel on unseen, with whatever it holds."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise Refusal(Reason.MALFORMED_JSON, "", "names a field twice; send each field once")
+        return found
+
+    try:
+        json.loads(body, object_pairs_hook=once)
+    except (ValueError, RecursionError):
+        raise Refusal(Reason.MALFORMED_JSON, "", "is not strict JSON; send UTF-8 JSON") from None
 
 
 def _is_extension_value(value: object) -> bool:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import nats
@@ -84,7 +85,7 @@ async def nats_connection(endpoints: Endpoints, user: str) -> AsyncIterator[Clie
             inbox_prefix=f"_INBOX_{user}".encode() if user != "hub-admin" else b"_INBOX",
         )  # fmt: skip
     except (TimeoutError, OSError, nats.errors.Error):
-        raise Unreachable("NATS", url.rpartition("@")[2]) from None
+        raise Unreachable("NATS", urlsplit(url).netloc.rpartition("@")[2]) from None
     try:
         yield client
     finally:

@@ -124,6 +124,8 @@ def verify(
 ) -> None:
     """Recompute every figure from the raw events and name each difference; exit 1 if any stays."""
     own: Context = context.obj
+    # A pool would try for a while, and say so each time.
+    psycopg.connect(own.endpoints().database_url, connect_timeout=5).close()
     with Progress(console=err, transient=True) as progress:
         task = progress.add_task(own.say("Menghitung ulang", "Recomputing"), total=None)
 

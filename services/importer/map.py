@@ -27,9 +27,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from zoneinfo import available_timezones
 
+import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from opd_schemas.catalogue import Kind
@@ -43,6 +44,7 @@ from services.yaml_judge import judge
 
 #: The format of times that are written as ISO 8601.
 ISO = "iso"
+_DELIMITERS = (",", ";", "|", "\t")
 _PROBE = datetime(2011, 12, 13, 14, 15, 16, 170_000, tzinfo=UTC)
 
 
@@ -75,6 +77,12 @@ def _zone(name: str) -> str:
     return name
 
 
+def _delimiter(text: str) -> str:
+    if text not in _DELIMITERS:
+        raise ValueError('must be one of "," ";" "|" and "\\t", in double quotes')
+    return text
+
+
 def _day_format(text: str) -> str:
     try:
         told = datetime.strptime(_PROBE.strftime(text), text)  # noqa: DTZ007 - asks what the format can tell
@@ -92,6 +100,7 @@ Column = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Values = Annotated[dict[str, str], BeforeValidator(_pairs)]
 Flag = Annotated[bool, BeforeValidator(_truth)]
 Zone = Annotated[str, AfterValidator(_zone)]
+Delimiter = Annotated[str, AfterValidator(_delimiter)]
 Format = Annotated[str, AfterValidator(lambda text: text if text == ISO else _day_format(text))]
 
 
@@ -167,7 +176,7 @@ class Map(_Model):
     unit: Choice
     service: Choice
     channel: Choice
-    delimiter: Literal[",", ";", "\t", "|"] = ","
+    delimiter: Delimiter = ","
 
 
 @dataclass(frozen=True)
@@ -188,8 +197,8 @@ class MapFile:
                 what = f'names the column "{column}", which {file} has twice; rename one of the two in the file'
             else:
                 what = f'names the column "{column}", which {file} does not have; {_mend(column, header)}'
-                if len(header) == 1 and (other := next((d for d in ";\t|," if d in header[0]), "")):
-                    what += f". It seems to be separated by {other!r}: add delimiter: {other!r} to the map"
+                if len(header) == 1 and (other := next((d for d in _DELIMITERS if d in header[0]), "")):
+                    what += f". It seems to be separated otherwise: add delimiter: {orjson.dumps(other).decode()} to the map"
             faults.append(Fault(_place(self.root, where), ".".join(str(part) for part in where), what))
         if faults:
             raise MapError(*(str(fault) for fault in faults))

@@ -1,61 +1,26 @@
-"""Reads a file of history row by row: each row becomes an event as it will travel, or is skipped for a named reason.
+"""Reads a file of history row by row, a table (CSV) or JSON Lines of CloudEvents, compressed or not.
 
-A bad row never ends the import. A row is digested over its cells, so rows that are equal to the last character are one
-event unless the map names what tells them apart.
+A bad row is skipped for a named reason and never ends the import.
 """
 
 import csv
 import gzip
-import hashlib
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
-from pydantic import TypeAdapter, ValidationError
-
-from opd_schemas import privacy
-from opd_schemas.event import Event, EventId, parse
-from opd_schemas.events import queue
-from opd_schemas.refusal import Reason, Refusal
 from services.errors import NotImported
-from services.importer.map import ISO, Choice, Map, MapFile
+from services.importer.map import MapFile
+from services.importer.mapper import BAD_ROW, Mapper, Ready, Skip, is_utf8, judge
 
-# Reasons of the importer's own; beside them stand those of the contract (`opd_schemas.refusal.Reason`).
-BAD_ROW = "bad_row"
-WRONG_CELLS = "wrong_cells"
-EMPTY_CELL = "empty_cell"
-BAD_TIME = "bad_time"
-INVALID_CASE = "invalid_case"
-UNMAPPED_STATE = "unmapped_state"
-UNMAPPED_UNIT = "unmapped_unit"
-UNMAPPED_SERVICE = "unmapped_service"
-UNMAPPED_CHANNEL = "unmapped_channel"
-
-_EVENT_ID = TypeAdapter(EventId)
-_LONGEST_EXAMPLE = 80
 _COMPRESSED = ".gz"
 _CSV = ".csv"
 _JSON_LINES = (".jsonl", ".ndjson")
-
-
-class Ready(NamedTuple):
-    """An event and its envelope as it will travel."""
-
-    event: Event
-    body: bytes
-
-
-class Skip(NamedTuple):
-    """Why a row is left out, and what stands there (personal data masked)."""
-
-    reason: str
-    example: str
 
 
 class Row(NamedTuple):
@@ -63,11 +28,6 @@ class Row(NamedTuple):
 
     line: int
     outcome: Ready | Skip
-
-
-class _Skipped(Exception):
-    def __init__(self, reason: str, example: str) -> None:
-        self.skip = Skip(reason, _shown(example))
 
 
 def needs_map(path: Path) -> bool:
@@ -92,6 +52,8 @@ class Source:
     _content: BinaryIO
     _map: MapFile | None
     _zone: ZoneInfo
+    # Kept, since it would close the file when it goes.
+    _text: io.TextIOWrapper | None = None
 
     @property
     def position(self) -> int:
@@ -119,13 +81,13 @@ class Source:
                 continue
             found += 1
             if found > start:
-                yield Row(line, _judge(body))
+                yield Row(line, judge(body))
 
     def _table(self, mapped: MapFile, start: int) -> Iterator[Row]:
         # A byte that is no UTF-8 harms only the cell in which it stands.
-        text = io.TextIOWrapper(self._content, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        self._text = io.TextIOWrapper(self._content, encoding="utf-8-sig", errors="surrogateescape", newline="")
         # Strict: a broken quote is an error of its row, not another way to read the next hundred.
-        reader = csv.reader(text, delimiter=mapped.map.delimiter, strict=True)
+        reader = csv.reader(self._text, delimiter=mapped.map.delimiter, strict=True)
         header = self._header(reader)
         mapped.check_header(header, str(self.path))
         mapper = Mapper(mapped.map, header, self._zone)
@@ -154,7 +116,7 @@ class Source:
             raise NotImported(self.path, f"line 1 must name the columns, but is no CSV ({error})") from None
         if not header:
             raise NotImported(self.path, "is empty; its first line must name the columns")
-        if not all(_is_utf8(name) for name in header):
+        if not all(is_utf8(name) for name in header):
             raise NotImported(self.path, "is not UTF-8; save it with the encoding UTF-8")
         return header
 
@@ -169,157 +131,3 @@ def open_source(path: Path, mapped: MapFile | None, zone: ZoneInfo) -> Iterator[
     with raw:
         content = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if path.suffix.lower() == _COMPRESSED else raw
         yield Source(path, path.stat().st_size, raw, content, mapped, zone)
-
-
-class Mapper:
-    """Turns the rows of one table into events as a map says."""
-
-    def __init__(self, map: Map, header: Sequence[str], zone: ZoneInfo) -> None:
-        self._map = map
-        self._zone = zone
-        self._time_zone = ZoneInfo(map.time.zone) if map.time.zone else zone
-        self._at = {name: index for index, name in enumerate(header)}
-        self._width = len(header)
-
-    def outcome(self, cells: Sequence[str]) -> Ready | Skip:
-        """The event of one row, or why it has none."""
-        try:
-            return self._event(cells)
-        except _Skipped as skipped:
-            return skipped.skip
-
-    def _event(self, cells: Sequence[str]) -> Ready | Skip:
-        map = self._map
-        if len(cells) != self._width:
-            raise _Skipped(WRONG_CELLS, f"{len(cells)} cells under {self._width} columns")
-        state = self._mapped(cells, map.state.column, map.state.values, UNMAPPED_STATE)
-        at = self._instant(cells)
-        unit = self._choice(cells, map.unit, UNMAPPED_UNIT)
-        event = Event(
-            opd=map.opd,
-            app=map.app,
-            kind=map.kind,
-            state=state,
-            id=self._event_id(cells),
-            time=at,
-            unit=unit,
-            service=self._choice(cells, map.service, UNMAPPED_SERVICE),
-            channel=self._choice(cells, map.channel, UNMAPPED_CHANNEL),
-            case=self._case(cells, unit, at),
-        )
-        try:
-            body = event.to_json()
-        except TypeError:
-            # A byte that is no UTF-8, in the only cells that go into an event as they are.
-            raise _Skipped(INVALID_CASE, event.case or "") from None
-        skip = _judge(body)
-        if isinstance(skip, Skip) and skip.reason == INVALID_CASE:
-            raise _Skipped(INVALID_CASE, event.case or "")
-        return skip if isinstance(skip, Skip) else Ready(event, body)
-
-    def _cell(self, cells: Sequence[str], column: str) -> str:
-        if not (cell := cells[self._at[column]].strip()):
-            raise _Skipped(EMPTY_CELL, column)
-        return cell
-
-    def _mapped(self, cells: Sequence[str], column: str, values: dict[str, str], reason: str) -> str:
-        # An empty cell may have a meaning of its own in the map.
-        if (meaning := values.get(cells[self._at[column]].strip())) is None:
-            raise _Skipped(reason, self._cell(cells, column))
-        return meaning
-
-    def _choice(self, cells: Sequence[str], choice: Choice, reason: str) -> str:
-        if choice.column is None:
-            assert choice.value is not None  # noqa: S101 - the map was checked: one of the two
-            return choice.value
-        if choice.values:
-            return self._mapped(cells, choice.column, choice.values, reason)
-        return self._cell(cells, choice.column)
-
-    def _instant(self, cells: Sequence[str]) -> datetime:
-        cell = self._cell(cells, self._map.time.column)
-        at = _read_time(cell, self._map.time.format)
-        if at.tzinfo is not None:
-            return _in_utc(at, cell)
-        instant = _in_utc(at.replace(tzinfo=self._time_zone), cell)
-        if instant.astimezone(self._time_zone).replace(tzinfo=None) != at:
-            raise _Skipped(BAD_TIME, f"{cell} does not exist in {self._time_zone.key}: the clocks went forward")
-        return instant
-
-    def _case(self, cells: Sequence[str], unit: str, at: datetime) -> str:
-        case = self._map.case
-        cell = self._cell(cells, case.column)
-        if not case.ticket:
-            return cell
-        issued_at = unit if case.unit is None else self._choice(cells, case.unit, UNMAPPED_UNIT)
-        return queue.case_id(unit=issued_at, day=self._day(cells, at), ticket=cell)
-
-    def _day(self, cells: Sequence[str], at: datetime) -> date:
-        day = self._map.case.day
-        if day is None:
-            return at.astimezone(self._zone).date()
-        read = _read_time(self._cell(cells, day.column), day.format)
-        return (read if read.tzinfo is None else read.astimezone(self._zone)).date()
-
-    def _event_id(self, cells: Sequence[str]) -> str:
-        """The named cells if together they make a good id, else a digest: of those cells, or of the whole row."""
-        named = self._map.event_id
-        if named is None:
-            return _digest(cells)
-        parts = [self._cell(cells, column) for column in named.columns]
-        joined = ":".join(parts)
-        # Two rows with a:b, c and a, b:c must not become one.
-        if len(parts) > 1 and any(":" in part for part in parts):
-            return _digest(parts)
-        try:
-            return _EVENT_ID.validate_python(joined, strict=True)
-        except ValidationError:
-            return _digest(parts)
-
-
-def _judge(body: bytes) -> Ready | Skip:
-    """By the whole contract, as ingest will."""
-    try:
-        return Ready(parse(body), body)
-    except Refusal as refusal:
-        where = f"{refusal.field}: " if refusal.field else ""
-        return Skip(_reason(refusal), _shown(where + refusal.detail))
-
-
-def _reason(refusal: Refusal) -> str:
-    if refusal.field == "time":
-        return BAD_TIME
-    if refusal.reason == Reason.INVALID_DATA and refusal.field == "data.case":
-        return INVALID_CASE
-    return str(refusal.reason)
-
-
-def _read_time(cell: str, format: str) -> datetime:
-    try:
-        return datetime.fromisoformat(cell) if format == ISO else datetime.strptime(cell, format)  # noqa: DTZ007
-    except ValueError:
-        raise _Skipped(BAD_TIME, cell) from None
-
-
-def _in_utc(at: datetime, cell: str) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
-        raise _Skipped(BAD_TIME, cell) from None
-
-
-def _digest(cells: Sequence[str]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for cell in cells:
-        raw = cell.encode("utf-8", "surrogateescape")
-        digest.update(len(raw).to_bytes(8, "big") + raw)
-    return digest.hexdigest()
-
-
-def _is_utf8(text: str) -> bool:
-    return not any("\udc80" <= character <= "\udcff" for character in text)
-
-
-def _shown(text: str) -> str:
-    clean = privacy.mask_text(text.encode("utf-8", "backslashreplace").decode())
-    return clean if len(clean) <= _LONGEST_EXAMPLE else clean[: _LONGEST_EXAMPLE - 1] + "…"

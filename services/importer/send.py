@@ -23,11 +23,12 @@ from services.broker import ConfirmedPublisher
 from services.errors import NotImported, NotMigrated, Unreachable
 from services.importer.checkpoint import Checkpoint, Skipped, Standing
 from services.importer.map import load
-from services.importer.rows import Ready, Row, Source, needs_map, open_source
+from services.importer.mapper import Ready
+from services.importer.rows import Row, Source, needs_map, open_source
 
 #: Rows between two confirmations; so many events are in flight at most.
 _BATCH = 500
-_CONNECT_S = 10.0
+_CONNECT_S = 5.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 #: A broker that has just started answers for its streams within this time.
@@ -187,39 +188,38 @@ def _why(refusal: bytes | None) -> str:
 @asynccontextmanager
 async def _connected(nats_url: str, path: Path) -> AsyncIterator[_Sender]:
     denied: list[str] = []
-    refused: list[str] = []
+    client = Client()
 
     async def note(error: Exception) -> None:
         text = str(error)
         if "permissions violation" in text.lower():
             denied.append(text.removeprefix("nats: "))
         elif "authorization" in text.lower():
-            refused.append("NATS does not know the user or its password; see the stack's own list of users")
+            # nats-py would try the same password for ever.
+            connecting.cancel()
 
-    client = Client()
-    try:
-        await asyncio.wait_for(
-            client.connect(
-                nats_url,
-                name="warroom-importer",
-                inbox_prefix=f"_INBOX_{_USER}".encode(),
-                connect_timeout=5,
-                reconnect_time_wait=1,
-                max_reconnect_attempts=-1,
-                error_cb=note,
-            ),
-            _CONNECT_S,
+    connecting = asyncio.create_task(
+        client.connect(
+            nats_url,
+            name=f"warroom-{_USER}",
+            inbox_prefix=f"_INBOX_{_USER}".encode(),
+            connect_timeout=2,
+            reconnect_time_wait=1,
+            max_reconnect_attempts=-1,
+            error_cb=note,
         )
-    except (TimeoutError, OSError, nats.errors.Error):
-        await client.close()
-        if refused:
-            raise NotImported(path, refused[-1]) from None
-        raise Unreachable("NATS", _place(nats_url)) from None
+    )
     try:
+        await asyncio.wait({connecting}, timeout=_CONNECT_S)
+        if connecting.cancelled():
+            raise NotImported(path, f"NATS does not know the user or password of {_place(nats_url)}; correct them")
+        if not connecting.done() or connecting.exception():
+            raise Unreachable("NATS", _place(nats_url))
         sender = _Sender(client, path, _place(nats_url), denied)
         await sender.open()
         yield sender
     finally:
+        connecting.cancel()
         await client.close()
 
 

@@ -262,3 +262,19 @@ def test_a_refusal_quotes_no_value(field: str) -> None:
 
 def test_the_earliest_moment_is_taken() -> None:
     assert parse(json.dumps(_document() | {"time": EARLIEST.isoformat()}).encode()).time == EARLIEST
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        GOOD.to_json().replace(b'"data"', b'"data" : {"nama":"Budi"}, "data"'),
+        GOOD.to_json().replace(b'"case"', b'"case":"1371011203850001","case"'),
+        GOOD.to_json().replace(b'"case"', b'"\\u0063ase":"1371011203850001","case"'),
+        GOOD.to_json().replace(b'"id"', b'"id":"x","id"', 1),
+    ],
+)
+def test_a_repeated_key_hides_nothing(body: bytes) -> None:
+    with pytest.raises(Refusal) as refused:
+        parse(body)
+    assert refused.value.reason is Reason.MALFORMED_JSON
+    assert "twice" in refused.value.detail

@@ -165,6 +165,9 @@ def filters(opds: Sequence[str]) -> st.SearchStrategy[Filter]:
     return st.builds(Filter, _some(opds), _some(UNITS), _some(SERVICES), _some(CHANNELS))
 
 
-#: Kind and name of a duration; a limit at or around which many of these events lie.
+#: Limits that the catalogue of these cities names; others are counted when asked.
+CATALOGUED = {
+    duration: (SECOND, 15 * MINUTE, 24 * HOUR) if duration != ("queue", "service") else () for duration in DURATIONS
+}
 durations = st.sampled_from(sorted(DURATIONS))
 limits = st.sampled_from([1, SECOND, MINUTE, 15 * MINUTE, HOUR, 24 * HOUR, 21 * 24 * HOUR])

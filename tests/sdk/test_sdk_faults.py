@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from conftest import APP, OPD, TIMEZONE, Broker, Inbox
 
 from opd_schemas.event import Event, parse
 from opd_sdk import AsyncHub, BadCredentials, Hub, HubError, NotAllConfirmed, NotConfirmed, NotConnected
+from tests.sdk.broker import APP, OPD, TIMEZONE, Broker, Inbox
 
 TICKET: dict[str, Any] = {"ticket": "A-001", "unit": "loket", "service": "ktp"}
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from conftest import APP, OPD, TIMEZONE, Broker, Inbox
 from nats.js.api import DiscardPolicy
 
 from opd_schemas.event import Event, parse
@@ -24,6 +23,7 @@ from opd_sdk import (
     StreamMissing,
     TooLarge,
 )
+from tests.sdk.broker import APP, OPD, TIMEZONE, Broker, Inbox
 
 TICKET: dict[str, Any] = {"ticket": "A-001", "unit": "loket", "service": "ktp"}
 # Plausible and nobody's: the birth date lies in the future.

@@ -1,0 +1,38 @@
+"""Whoever errs is told what, where and the next step in one line, without a traceback."""
+
+from pathlib import Path
+
+from tests.cli.conftest import Warroom, one_line
+
+
+def test_no_hub_was_started(tmp_path: Path) -> None:
+    for words in (("status",), ("measure", "queue"), ("verify",), ("rejects", "list"), ("migrate",)):
+        assert "warroom up" in one_line(Warroom(tmp_path / "none")(*words))
+
+
+def test_servers_that_do_not_answer(tmp_path: Path) -> None:
+    nowhere = {
+        "WARROOM_NATS_URL": "nats://127.0.0.1:9",
+        "WARROOM_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
+    }
+    assert "NATS at 127.0.0.1:9 does not answer" in one_line(Warroom(tmp_path)("status", **nowhere))
+    line = one_line(Warroom(tmp_path)("verify", **nowhere))
+    assert "database does not answer" in line
+
+
+def test_unknown_things_are_named(warroom: Warroom, tmp_path: Path) -> None:
+    done = warroom("measure", "queues")
+    assert done.returncode == 2
+    assert "queue, permit, visit" in done.stderr
+    assert warroom("measure", "queue", "--from", "yesterday").returncode == 2
+    assert warroom("measure", "queue", "--limit", "soon").returncode == 2
+    assert "there is no refused event number 999999999" in one_line(warroom("rejects", "show", "999999999"))
+    assert "is no folder" in one_line(warroom("catalogue", "check", str(tmp_path / "none")))
+
+
+def test_the_ready_catalogue_is_sound(warroom: Warroom) -> None:
+    done = warroom("catalogue", "check", "schemas/catalogue")
+    assert done.returncode == 0
+    assert "53 agencies, 20 applications" in done.stdout
+    unchanged = warroom("catalogue", "apply", "schemas/catalogue")
+    assert "Nothing changed" in unchanged.stdout

@@ -1,0 +1,75 @@
+"""The demo's figures as the commands tell them: books close, measures agree, verify finds and mends."""
+
+import psycopg
+
+from tests.cli.conftest import Warroom
+
+
+def test_the_books_close_and_everything_happened(warroom: Warroom) -> None:
+    status = warroom.json("status")
+    books = status["books"]
+    assert books["close"]
+    assert books["accepted"] == books["counted"] + books["duplicates"] + books["quarantined"] >= 10_000
+    assert books["duplicates"] > 0
+    assert sum(status["quarantine"].values()) > 0
+    assert {"time_ahead", "personal_data", "conflict"} <= status["quarantine"].keys()
+    assert all(stream["lag"] == 0 for stream in status["streams"])
+    assert any(not application["silent"] for application in status["applications"])
+
+
+def test_measure_agrees_with_the_raw_events(warroom: Warroom) -> None:
+    with psycopg.connect(warroom.endpoints().database_url) as connection:
+        rows = connection.execute(
+            """SELECT s.kind, e.state, count(*) FROM hub.event e JOIN hub.series s USING (series_id)
+               WHERE e.state <> 'voided' AND NOT EXISTS (
+                   SELECT FROM hub.event v JOIN hub.series t USING (series_id)
+                   WHERE v.state = 'voided' AND v.voids = e.event_id AND v.source_id = e.source_id
+                     AND (v.case_id, t.kind, t.opd) = (e.case_id, s.kind, s.opd))
+               GROUP BY 1, 2"""
+        ).fetchall()
+    for kind in ("queue", "permit", "visit"):
+        states = warroom.json("measure", kind)["states"]
+        assert {name: row["events"] for name, row in states.items()} == {s: n for k, s, n in rows if k == kind}
+
+
+def test_measure_filters_and_limits(warroom: Warroom) -> None:
+    whole = warroom.json("measure", "queue", "--limit", "PT10S")
+    part = warroom.json("measure", "queue", "--limit", "10", "--opd", "disdukcapil")
+    assert 0 < part["events"] < whole["events"]
+    wait = whole["durations"]["wait"]
+    asked = [limit for limit in wait["limits"] if limit["limit_s"] == 10]
+    assert len(asked) == 1
+    assert 0 < asked[0]["within"] <= wait["n"]
+    shares = [row["share"] for name, row in whole["channels"].items() if name != "of"]
+    assert abs(sum(shares) - 1) < 1e-9
+    assert warroom.json("measure", "queue", "--to", "2020-01-01")["events"] == 0
+
+
+def test_measure_reads_as_a_table(warroom: Warroom) -> None:
+    done = warroom("measure", "permit", lang="id")
+    assert done.returncode == 0
+    assert "Perizinan" in done.stdout
+    assert "rata-rata" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 120
+
+
+def test_verify_names_and_mends_each_difference(warroom: Warroom) -> None:
+    assert warroom.json("verify")["differences"] == []
+    with psycopg.connect(warroom.endpoints().database_url) as connection:
+        connection.execute(
+            """UPDATE hub.rollup_day SET n = n + 1
+               WHERE (measure_id, day, series_id, bin) = (SELECT measure_id, day, series_id, bin FROM hub.rollup_day
+                                                          ORDER BY 1, 2, 3, 4 LIMIT 1)"""
+        )
+        connection.execute("DELETE FROM hub.contribution WHERE case_no = (SELECT min(case_no) FROM hub.contribution)")
+        connection.execute("UPDATE hub.cases SET state = 'lost' WHERE case_no = (SELECT max(case_no) FROM hub.cases)")
+    done = warroom("verify")
+    assert done.returncode == 1
+    assert "rollup_day queue" in done.stdout or "rollup_day" in done.stdout
+    assert "contributions of" in done.stdout
+    assert "'lost'" in done.stdout
+    assert "warroom verify --repair" in done.stdout
+    mended = warroom("verify", "--repair")
+    assert mended.returncode == 0, mended.stdout
+    assert "0 left" in mended.stdout
+    assert warroom.json("verify")["differences"] == []

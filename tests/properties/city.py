@@ -1,0 +1,138 @@
+"""A city's database of one time zone, with two workers of the hub, and what stands in it afterwards.
+
+Each example has an agency (OPD) of its own, so that none sees another's figures and none needs an empty database.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple
+
+import psycopg
+
+from opd_schemas.event import Event as Published
+from opd_schemas.event import parse
+from services import db
+from services.aggregator import transaction
+from services.aggregator.arrival import Arrival, read_event
+from services.aggregator.registry import Registry
+from services.aggregator.transaction import Outcome
+from services.ingest.onward import Origin, accepted
+from tests.databases import Database
+from tests.properties.reference import Event, moment
+from tests.properties.strategies import Batch, Delivery, Message
+
+SQL = db.load(__file__, "dump.sql")
+_RECEIVED_US = 1_800_000_000_000_000
+
+
+class Place(NamedTuple):
+    """Where one INBOX message went: `counted`, `duplicate` or `reject`."""
+
+    book: str
+    seq: int
+    app: str
+    event_id: str
+    commit_no: int
+    reason: str | None
+
+
+class Worker:
+    """One worker of the hub with a pool and a memory of its own."""
+
+    def __init__(self, pool: db.Pool) -> None:
+        self.pool = pool
+        self.registry = Registry(pool)
+
+    async def apply(self, arrivals: Sequence[Arrival]) -> Outcome:
+        """The service's own transaction."""
+        async with self.pool.connection() as connection:
+            return await transaction.apply(connection, self.registry, arrivals)
+
+
+class City:
+    """Two workers, the owner's view of the store, and the reader's view of the wall."""
+
+    def __init__(
+        self,
+        zone: str,
+        workers: tuple[Worker, Worker],
+        owner: psycopg.Connection[tuple[object, ...]],
+        reader: psycopg.Connection[tuple[object, ...]],
+    ) -> None:
+        self.zone = zone
+        self.reader = reader
+        self._workers = workers
+        self._owner = owner
+        self._numbers = itertools.count(1)
+
+    def new_agency(self) -> str:
+        """The code of an agency that nothing was heard of."""
+        return f"opd-{next(self._numbers)}"
+
+    async def deliver(self, opd: str, delivery: Delivery) -> None:
+        """Let both workers work at once."""
+
+        async def work(worker: Worker, batches: Iterable[Batch]) -> None:
+            for batch in batches:
+                await worker.apply([arrival(opd, message) for message in batch])
+
+        await asyncio.gather(*(work(w, b) for w, b in zip(self._workers, delivery.workers, strict=True)))
+
+    async def deliver_at_once(self, opd: str, messages: Batch) -> None:
+        """The plainest way: one worker, one batch, each message once."""
+        await self._workers[0].apply([arrival(opd, message) for message in messages])
+
+    def dump(self, opd: str) -> list[tuple[str, str]]:
+        """All figures of an agency as (table, row as JSON), sorted."""
+        return [(str(part), str(row)) for part, row in self._owner.execute(SQL["figures"], {"opd": opd})]
+
+    def books(self, opd: str) -> list[Place]:
+        """Where each message went."""
+        return [Place(*row) for row in self._owner.execute(SQL["books"], {"opd": opd})]  # type: ignore[arg-type]
+
+
+def arrival(opd: str, message: Message) -> Arrival:
+    """The message as the aggregator reads it, through the contract and ingest's own stamps.
+
+    Each agency has an INBOX of its own, so that its numbers begin at one.
+    """
+    event = message.event
+    body = Published(
+        opd,
+        event.app,
+        event.kind,
+        event.state,
+        event.id,
+        moment(event.at),
+        event.unit,
+        event.service,
+        event.channel,
+        event.case,
+        event.voids,
+    ).to_json()
+    origin = Origin(created_us=int(opd.rpartition("-")[2]), seq=message.seq, received_us=_RECEIVED_US + message.seq)
+    return read_event(accepted(parse(body), body, origin, history=False).payload)
+
+
+def of_agency(opd: str, events: Iterable[Event]) -> list[Event]:
+    """The events with their agency's name."""
+    return [Event(**{**vars(event), "opd": opd}) for event in events]
+
+
+@asynccontextmanager
+async def open_city(database: Database, zone: str) -> AsyncIterator[City]:
+    """Connect everybody in the role that they have in production."""
+    async with AsyncExitStack() as stack:
+        workers = []
+        for number in (1, 2):
+            pool = db.pool(
+                database.url_for("hub_aggregator"), size=2, name=f"worker-{number}", configure=transaction.prepare
+            )
+            worker = Worker(await stack.enter_async_context(pool))
+            await worker.registry.refresh()
+            workers.append(worker)
+        owner = stack.enter_context(psycopg.connect(database.owner_url, autocommit=True))
+        reader = stack.enter_context(psycopg.connect(database.url_for("grafana_reader"), autocommit=True))
+        yield City(zone, (workers[0], workers[1]), owner, reader)

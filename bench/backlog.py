@@ -40,12 +40,9 @@ async def whole_path(machine: Machine, count: int) -> Pace:
     """The hub's pace from INBOX to committed rollups; fails if any event is missing from the books."""
     await machine.new_streams(keep_inbox=True)
     await asyncio.to_thread(machine.new_database)
-    await machine.hold_ingest(hold=True)
-    await machine.start_services()
+    began = await machine.start_services()
     parts = {name: machine.stack.pid(name) or 0 for name in (*SERVICES, nats.NAME, postgres.NAME)}
     before = {name: cpu_seconds(pid) for name, pid in parts.items()}
-    began = time.time()
-    await machine.hold_ingest(hold=False)
     ended = await _committed(machine, count)
     cpu_us = {name: (cpu_seconds(pid) - before[name]) / count * 1e6 for name, pid in parts.items()}
     await asyncio.to_thread(machine.stop_services)

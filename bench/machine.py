@@ -80,35 +80,32 @@ class Machine:
             stored = (await js.stream_info(subjects.INBOX)).state.messages
         assert stored == len(messages), f"INBOX holds {stored} of {len(messages)} messages"
 
-    async def start_services(self) -> None:
-        """Ingest and one aggregator, connected and waiting."""
-        await asyncio.to_thread(self.stack.add_programs, hub.programs(self.stack, self.endpoints))
+    async def start_services(self) -> float:
+        """Start one aggregator, and once it waits for work, ingest; returns the moment (time.time) ingest begins.
+
+        That is when INBOX hands out its first message, or, while INBOX is empty, when ingest waits for one.
+        """
         async with self.admin() as client:
             js = client.jetstream()
-            deadline = time.monotonic() + 30
-            waiting = [(subjects.INBOX, subjects.INGEST_DURABLE), (subjects.EVENTS, subjects.AGGREGATOR_DURABLE)]
-            while waiting:
-                if (await js.consumer_info(*waiting[0])).num_waiting:
-                    waiting.pop(0)
-                elif time.monotonic() > deadline:
-                    raise TimeoutError(f"{waiting[0][1]} does not fetch; see {self.stack.log(waiting[0][1])}")
-                else:
-                    await asyncio.sleep(0.1)
+
+            async def pulls(service: str, stream: str, durable: str) -> float:
+                programs = hub.programs(self.stack, self.endpoints)
+                await asyncio.to_thread(self.stack.add_programs, [each for each in programs if each.name == service])
+                deadline = time.monotonic() + 30
+                while time.monotonic() < deadline:
+                    info = await js.consumer_info(stream, durable)
+                    if info.num_waiting or (info.delivered and info.delivered.stream_seq):
+                        return time.time()
+                    await asyncio.sleep(0.01)
+                raise TimeoutError(f"{service} does not fetch; see {self.stack.log(service)}")
+
+            await pulls(hub.AGGREGATOR, subjects.EVENTS, subjects.AGGREGATOR_DURABLE)
+            return await pulls(hub.INGEST, subjects.INBOX, subjects.INGEST_DURABLE)
 
     def stop_services(self) -> None:
         """End both; the servers stay."""
         for service in SERVICES:
             self.stack.stop(service)
-
-    async def hold_ingest(self, *, hold: bool) -> None:
-        """While held, INBOX gives nothing to ingest, however it asks: its durable wants what nobody publishes.
-
-        Not by pausing: requests that came during a pause are served only when they are renewed, seconds later.
-        """
-        ((_, durable),) = [each for each in streams.CONSUMERS if each[1].durable_name == subjects.INGEST_DURABLE]
-        wanted = f"{subjects.LIVE_PREFIX}.nobody" if hold else None
-        async with self.admin() as client:
-            await client.jetstream().add_consumer(subjects.INBOX, durable.evolve(filter_subject=wanted))
 
 
 async def _gone(deletion: object) -> None:

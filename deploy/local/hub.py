@@ -2,11 +2,13 @@
 
 import asyncio
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import nats
 
-from deploy.local.stack import Endpoints, Program, Stack
+from deploy.local.stack import Endpoints, Program, Stack, StackError
 from opd_schemas.catalogue import Catalogue
 from services import catalogue_store, streams
 from services.catalogue import load
@@ -14,6 +16,8 @@ from services.sql.runner import migrate
 
 INGEST = "ingest"
 AGGREGATOR = "aggregator"
+#: Seconds for a service to start on a busy machine.
+_PATIENCE_S = 60.0
 
 
 async def declare_streams(nats_url: str) -> list[str]:
@@ -51,10 +55,30 @@ def programs(stack: Stack, endpoints: Endpoints, *, aggregators: int = 1) -> lis
 
 
 def up(state: Path, folder: Path | None, *, aggregators: int = 1) -> Endpoints:
-    """Start everything and wait until servers answer; `folder` holds the catalogue (None: the one in force stays)."""
+    """Start everything and wait until servers and services answer.
+
+    `folder` holds the catalogue; with None the one in force stays.
+    """
     catalogue = load(folder) if folder is not None else None
     stack = Stack(state)
     endpoints = stack.up(applications=list(catalogue.applications()) if catalogue is not None else None)
     prepare(endpoints, catalogue)
-    stack.add_programs(programs(stack, endpoints, aggregators=aggregators))
+    services = programs(stack, endpoints, aggregators=aggregators)
+    stack.add_programs(services)
+    for service in services:
+        _wait_until_well(stack, service)
     return endpoints
+
+
+def _wait_until_well(stack: Stack, service: Program) -> None:
+    """Return once the service says of itself that it keeps up."""
+    url = f"http://127.0.0.1:{service.environment['WARROOM_HTTP_PORT']}/healthz"
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise StackError(f"{service.name} is not well ({error}); see {stack.log(service.name)}") from None
+            time.sleep(0.05)

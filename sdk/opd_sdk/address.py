@@ -15,6 +15,11 @@ class Address:
     password: str | None = field(repr=False)
 
     @property
+    def is_tls(self) -> bool:
+        """Whether any server may only be spoken to over TLS; then none is spoken to without."""
+        return any(server.startswith("tls://") for server in self.servers)
+
+    @property
     def where(self) -> str:
         return ", ".join(urlsplit(server).netloc for server in self.servers)
 

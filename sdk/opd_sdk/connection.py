@@ -23,6 +23,7 @@ from opd_sdk.errors import BadCredentials, HubError, NotConfirmed, NotConnected,
 from opd_sdk.verdict import Verdict, read_verdict
 
 _HEADERS = {"Nats-Expected-Stream": INBOX}
+_HEADER_BYTES = 64
 _DENIED = re.compile(r'permissions violation for (publish|subscription) to "([^"]+)"')
 _REFUSED = re.compile(r"authorization violation|authentication (?:expired|revoked|required)")
 #: Seconds between pings; a broker that froze is given up after two unanswered ones.
@@ -50,6 +51,20 @@ class _Waiting(NamedTuple):
     verdict: asyncio.Future[Verdict]
 
 
+class _Client(Client):
+    """nats-py sends the password in clear to a server that offers no TLS, whatever the URL says; this one does not."""
+
+    def __init__(self, *, only_tls: bool) -> None:
+        super().__init__()
+        self._only_tls = only_tls
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        # The server speaks first; the password follows only after this.
+        if initial_connection and self._only_tls and not info.get("tls_required"):
+            raise nats.errors.SecureConnWantedError
+        await super()._process_info(info, initial_connection)
+
+
 class Connection:
     """Connects in the background from its creation on, and again whenever the connection breaks, until it `is_over`."""
 
@@ -59,7 +74,7 @@ class Connection:
         self._timeout = timeout
         # A random part, so that an answer to an earlier connection is not taken for one to this.
         self._replies = f"{identity.inbox}.{secrets.token_hex(8)}"
-        self._client = Client()
+        self._client = _Client(only_tls=tls is not None or address.is_tls)
         self._waiting: dict[str, _Waiting] = {}
         self._trouble = "no answer"
         # Pending: not connected now. None: connected. An error: over.
@@ -110,13 +125,15 @@ class Connection:
             await asyncio.wait({self._closing})
 
     async def _send(self, token: str, message: Message, verdict: asyncio.Future[Verdict]) -> None:
+        # nats-py leaves the header out of account, and the server hangs up on what is too large.
+        if len(message.body) + _HEADER_BYTES > self._client.max_payload:
+            why = f"has {len(message.body):,} bytes; the broker takes {self._client.max_payload - _HEADER_BYTES:,}"
+            verdict.set_result(Verdict(TooLarge("", why)))
+            return
         try:
             await self._client.publish(
                 message.subject, message.body, reply=f"{self._replies}.{token}", headers=_HEADERS
             )
-        except nats.errors.MaxPayloadError:
-            limit = f"{self._client.max_payload:,}"
-            verdict.set_result(Verdict(TooLarge("", f"has {len(message.body):,} bytes; the broker takes {limit}")))
         except nats.errors.Error:
             # Disconnected or closed a moment ago; nothing was sent.
             if not verdict.done():
@@ -224,6 +241,8 @@ class Connection:
 
 def _said(error: Exception) -> str:
     """An error of the network or the broker in a few words."""
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {(error.reason or 'failed').replace('_', ' ').lower()}"
     if isinstance(error, OSError) and error.strerror:
         # asyncio puts the address into its text; the plain words are the system's.
         return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror

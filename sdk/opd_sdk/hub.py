@@ -25,8 +25,8 @@ class BaseHub(Kinds[R]):
     """What both clients share: settings, helpers, the check, and the work itself as coroutines.
 
     `url` is `nats://USER:PASSWORD@HOST:4222` (or `tls://`; several with commas), `opd` and `app` the codes from the
-    catalogue, `timezone` the city's. Each of `attempts` waits `timeout` seconds. Nothing is connected yet.
-    Raises `BadSettings`.
+    catalogue, `timezone` the city's. With `tls://` or `tls` (for a city's own authority) nothing is sent without TLS.
+    Each of `attempts` waits `timeout` seconds. Nothing is connected yet. Raises `BadSettings`.
     """
 
     def __init__(

@@ -4,7 +4,7 @@ They are created in a transaction of their own, so that a rolled-back batch neve
 database does not know.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from zoneinfo import ZoneInfo
 
 from psycopg import AsyncConnection
@@ -67,6 +67,14 @@ class Registry:
         if new_series:
             async with self._pool.connection() as connection:
                 await self._read_series(connection)
+
+    async def meet(self, sources: Set[int], series: Set[int]) -> None:
+        """Learn what another worker created since: a case may hold numbers that this one has not met."""
+        if sources <= self.app_of.keys() and series <= self.series_of.keys():
+            return
+        async with self._pool.connection() as connection:
+            await self._read_sources(connection)
+            await self._read_series(connection)
 
     async def _read_sources(self, connection: AsyncConnection[TupleRow]) -> None:
         async for source_id, opd, app in await connection.execute(SQL["sources"]):

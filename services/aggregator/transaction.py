@@ -318,6 +318,8 @@ async def write_cases(
 
 async def merge_all(registry: Registry, cases: Sequence[StoredCase]) -> list[Meaning]:
     """The meaning of each case; series that it needs and that are not there yet are created."""
+    known = [t for case in cases for t in case.transitions]
+    await registry.meet({t.source_id for t in known}, {t.series_id for t in known})
     meanings = _merge_all(registry, cases)
     if missing := {series for meaning in meanings for series in meaning.missing_series}:
         # A duration that ends at a place where the case's first channel was never seen: rare, so worth a second look.

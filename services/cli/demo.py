@@ -261,8 +261,8 @@ def _summarise(own: Context, ending: Ending) -> list[str]:
         (say("dikarantina", "quarantined"), f"{books.quarantined:,}"),
         (say("terlambat (tetap dihitung)", "late (counted all the same)"), f"{ending.late:,}"),
         (say("kejadian per detik", "events a second"), f"{books.accepted / ending.seconds:,.0f}"),
-        (say("latensi terbit-tercatat p50", "latency publish-committed p50"), _ms(ending.p50_ms)),
-        (say("latensi terbit-tercatat p99", "latency publish-committed p99"), _ms(ending.p99_ms)),
+        (say("latensi diterima-tercatat p50", "latency accepted-committed p50"), _ms(ending.p50_ms)),
+        (say("latensi diterima-tercatat p99", "latency accepted-committed p99"), _ms(ending.p99_ms)),
     ):
         table.add_row(label, value)
     out.print(table)

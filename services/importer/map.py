@@ -198,7 +198,7 @@ class MapFile:
             else:
                 what = f'names the column "{column}", which {file} does not have; {_mend(column, header)}'
                 if len(header) == 1 and (other := next((d for d in _DELIMITERS if d in header[0]), "")):
-                    what += f". It seems to be separated otherwise: add delimiter: {orjson.dumps(other).decode()} to the map"
+                    what += f". It seems to be separated otherwise: add delimiter: {_quoted(other)} to the map"
             faults.append(Fault(_place(self.root, where), ".".join(str(part) for part in where), what))
         if faults:
             raise MapError(*(str(fault) for fault in faults))
@@ -267,6 +267,10 @@ def _columns(found: Map) -> Iterator[tuple[tuple[str | int, ...], str]]:
 def _mend(wrong: str, known: Collection[str]) -> str:
     close = get_close_matches(wrong, known, n=1)
     return (f'did you mean "{close[0]}"? ' if close else "") + f"Known: {', '.join(known)}"
+
+
+def _quoted(text: str) -> str:
+    return orjson.dumps(text).decode()
 
 
 def _place(root: Block, where: Sequence[str | int]) -> Place:

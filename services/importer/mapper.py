@@ -31,7 +31,7 @@ UNMAPPED_SERVICE = "unmapped_service"
 UNMAPPED_CHANNEL = "unmapped_channel"
 
 _EVENT_ID = TypeAdapter(EventId)
-_LONGEST_EXAMPLE = 80
+_LONGEST_EXAMPLE = 120
 
 
 class Ready(NamedTuple):

@@ -78,7 +78,9 @@ class City:
             for batch in batches:
                 await worker.apply([arrival(opd, message) for message in batch])
 
-        await asyncio.gather(*(work(w, b) for w, b in zip(self._workers, delivery.workers, strict=True)))
+        async with asyncio.TaskGroup() as both:
+            for worker, batches in zip(self._workers, delivery.workers, strict=True):
+                both.create_task(work(worker, batches))
 
     async def deliver_at_once(self, opd: str, messages: Batch) -> None:
         """The plainest way: one worker, one batch, each message once."""

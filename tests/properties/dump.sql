@@ -32,11 +32,11 @@ WITH series AS (
                (SELECT jsonb_agg(jsonb_build_array(a.app, v.value -> 1) ORDER BY a.app, v.value ->> 1)
                 FROM jsonb_array_elements(c.voids) v
                 JOIN hub.source a ON a.source_id = (v.value ->> 0)::integer) AS voids
-        FROM hub.cases c LEFT JOIN series s USING (series_id) WHERE c.opd = %(opd)s) t
+        FROM hub.cases c LEFT JOIN series s ON s.series_id = c.series_id WHERE c.opd = %(opd)s) t
     UNION ALL
     SELECT 'contribution', to_jsonb(t) FROM (
         SELECT m.kind, m.role, m.name, c.case_id, s.unit, s.service, s.channel, x.at, x.value, count(*) AS n
-        FROM hub.cases c JOIN hub.contribution x USING (case_no) JOIN series s USING (series_id)
+        FROM hub.cases c JOIN hub.contribution x USING (case_no) JOIN series s ON s.series_id = x.series_id
         JOIN measure m USING (measure_id)
         WHERE c.opd = %(opd)s GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9) t
     UNION ALL

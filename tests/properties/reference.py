@@ -67,7 +67,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = 60_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Event:
     """What an application published. A heartbeat is of kind `app` and has no place and no case."""
 
@@ -82,6 +82,12 @@ class Event:
     case: str | None = None
     voids: str | None = None
     opd: str = ""
+
+    def __repr__(self) -> str:
+        place = "/".join(filter(None, (self.unit, self.service, self.channel)))
+        about = f" of {self.case} at {place}" if self.case else ""
+        voids = f", voids {self.voids}" if self.voids else ""
+        return f"<{self.app}/{self.id}: {moment(self.at):%m-%d %H:%M:%S.%f} {self.kind}.{self.state}{about}{voids}>"
 
 
 @dataclass(frozen=True)

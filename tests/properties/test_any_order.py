@@ -58,4 +58,3 @@ def assert_stored(figures: list[tuple[str, str]], reference: Reference) -> None:
     stored: dict[str, Counter[tuple[object, ...]]] = {}
     for table, row in figures:
         stored.setdefault(table, Counter())
-        print(table, row)

@@ -1,6 +1,8 @@
-"""`warroom`: the hub's command line. Every error that a person can mend is one clear line; a traceback is a bug."""
+"""`warroom`: the hub's command line. Every error that a person can mend is one clear line; a traceback goes into a file."""
 
 import sys
+import traceback
+from tempfile import NamedTemporaryFile
 
 import typer
 
@@ -29,7 +31,10 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        if (line := complain(error)) is None:
-            raise
+        line = complain(error)
+        if line is None:
+            with NamedTemporaryFile("w", prefix="warroom-fault-", suffix=".txt", delete=False) as details:
+                traceback.print_exc(file=details)
+            line = f"a fault of the hub itself ({type(error).__name__}); please report it with {details.name}"
         print(line, file=sys.stderr)
         sys.exit(1)

@@ -29,10 +29,25 @@ def check(context: typer.Context, folder: Folder) -> None:
     )
 
 
-@app.command()
-def apply(context: typer.Context, folder: Folder) -> None:
+@app.command("apply")
+def apply_command(context: typer.Context, folder: Folder) -> None:
     """Put a catalogue into force: a new version in the database; the services take it over at once."""
     own: Context = context.obj
+    applied = apply(own, folder)
+    version = applied.version
+    if applied.changed:
+        out.print(own.say(f"Katalog versi {version} berlaku.", f"Catalogue version {version} is in force."))
+    else:
+        out.print(
+            own.say(
+                f"Tidak ada perubahan; versi {version} tetap berlaku.",
+                f"Nothing changed; version {version} stays in force.",
+            )
+        )
+
+
+def apply(own: Context, folder: Path) -> catalogue_store.Applied:
+    """Load the folder, store it, give its applications their accounts, and tell the services."""
     catalogue = load(folder)
     endpoints = own.endpoints()
     applied = catalogue_store.apply(endpoints.database_url, catalogue)
@@ -46,14 +61,4 @@ def apply(context: typer.Context, folder: Folder) -> None:
             await client.flush(timeout=5)
 
     run(announce())
-    if applied.changed:
-        out.print(
-            own.say(f"Katalog versi {applied.version} berlaku.", f"Catalogue version {applied.version} is in force.")
-        )
-    else:
-        out.print(
-            own.say(
-                f"Tidak ada perubahan; versi {applied.version} tetap berlaku.",
-                f"Nothing changed; version {applied.version} stays in force.",
-            )
-        )
+    return applied

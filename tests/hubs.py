@@ -54,7 +54,11 @@ class RunningHub:
 
 @contextmanager
 def running_hub(
-    state: Path, catalogue: Catalogue, applications: Sequence[tuple[str, str]] | None = None
+    state: Path,
+    catalogue: Catalogue,
+    applications: Sequence[tuple[str, str]] | None = None,
+    *,
+    aggregators: int = 1,
 ) -> Iterator[RunningHub]:
     """Start a hub in the folder `state`; it is stopped at the end, its folder stays.
 
@@ -64,7 +68,7 @@ def running_hub(
     try:
         endpoints = stack.up(applications=list(catalogue.applications()) if applications is None else applications)
         hub.prepare(endpoints, catalogue)
-        stack.add_programs(hub.programs(stack, endpoints))
+        stack.add_programs(hub.programs(stack, endpoints, aggregators=aggregators))
         yield RunningHub(stack, endpoints)
     finally:
         stack.down()

@@ -28,7 +28,6 @@ from services.importer.rows import Row, Source, needs_map, open_source
 
 #: Rows between two confirmations; so many events are in flight at most.
 _BATCH = 500
-_CONNECT_S = 5.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 #: A broker that has just started answers for its streams within this time.
@@ -188,38 +187,38 @@ def _why(refusal: bytes | None) -> str:
 @asynccontextmanager
 async def _connected(nats_url: str, path: Path) -> AsyncIterator[_Sender]:
     denied: list[str] = []
-    client = Client()
+    strange: list[Exception] = []
+    where = _place(nats_url)
 
     async def note(error: Exception) -> None:
         text = str(error)
         if "permissions violation" in text.lower():
             denied.append(text.removeprefix("nats: "))
         elif "authorization" in text.lower():
-            # nats-py would try the same password for ever.
-            connecting.cancel()
+            strange.append(error)
 
-    connecting = asyncio.create_task(
-        client.connect(
+    client = Client()
+    try:
+        await client.connect(
             nats_url,
             name=f"warroom-{_USER}",
             inbox_prefix=f"_INBOX_{_USER}".encode(),
-            connect_timeout=2,
+            connect_timeout=3,
             reconnect_time_wait=1,
-            max_reconnect_attempts=-1,
+            max_reconnect_attempts=1,
             error_cb=note,
         )
-    )
+    except (TimeoutError, OSError, nats.errors.Error):
+        if strange:
+            raise NotImported(path, f"NATS does not know the user or password of {where}; correct them") from None
+        raise Unreachable("NATS", where) from None
+    # A server that is not there at the start is an error; one that goes away meanwhile is waited for.
+    client.options["max_reconnect_attempts"] = -1
     try:
-        await asyncio.wait({connecting}, timeout=_CONNECT_S)
-        if connecting.cancelled():
-            raise NotImported(path, f"NATS does not know the user or password of {_place(nats_url)}; correct them")
-        if not connecting.done() or connecting.exception():
-            raise Unreachable("NATS", _place(nats_url))
-        sender = _Sender(client, path, _place(nats_url), denied)
+        sender = _Sender(client, path, where, denied)
         await sender.open()
         yield sender
     finally:
-        connecting.cancel()
         await client.close()
 
 

@@ -6,12 +6,14 @@ import csv
 import gzip
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -221,6 +223,13 @@ asyncio.run(import_file(Path(path), Path(map_path), nats_url=url, timezone=zone,
 """
 
 
+def killed_import(hub: RunningHub, path: Path, moment: str) -> None:
+    """Import in a process of its own that is killed at the given moment."""
+    folder, url = hub.stack.state / "imports", hub.endpoints.nats_url_for("importer")
+    words = [sys.executable, "-c", DYING, moment, str(path), str(MAP), url, ZONE, str(folder)]
+    assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
+
+
 async def test_any_order_repetition_and_interruption(
     imported: RunningHub, another_hub: RunningHub, shuffled: Path
 ) -> None:
@@ -230,11 +239,8 @@ async def test_any_order_repetition_and_interruption(
     assert (report.read, report.sent) == (2 * ROWS, 2 * EVENTS)
     assert imported.figures(OPD) == figures
 
-    folder = another_hub.stack.state / "imports"
-    url = another_hub.endpoints.nats_url_for("importer")
     for moment in ("before", "after"):
-        words = [sys.executable, "-c", DYING, moment, str(shuffled), str(MAP), url, ZONE, str(folder)]
-        assert subprocess.run(words, check=False, capture_output=True).returncode == -9
+        killed_import(another_hub, shuffled, moment)
     again = await run(another_hub, shuffled)
     # Two checkpoints of the first run (500 rows each), three of the second.
     assert again.resumed_at == 1 + 5 * 500
@@ -244,20 +250,16 @@ async def test_any_order_repetition_and_interruption(
     assert (counted, rejected) == (EVENTS, 0)
     # Each row twice; and what was confirmed but not noted before the first death came a third time.
     assert EVENTS < duplicates <= EVENTS + 500
-    assert list(folder.iterdir()) == []
+    assert list((another_hub.stack.state / "imports").iterdir()) == []
 
 
 async def test_from_the_start_after_an_interruption(imported: RunningHub, file: Path) -> None:
-    folder, url = imported.stack.state / "imports", imported.endpoints.nats_url_for("importer")
-    words = [sys.executable, "-c", DYING, "after", str(file), str(MAP), url, ZONE, str(folder)]
-    assert subprocess.run(words, check=False, capture_output=True).returncode == -9
+    killed_import(imported, file, "after")
     report = await run(imported, file, from_start=True)
     assert (report.read, report.sent, report.resumed_at) == (ROWS, EVENTS, None)
 
 
 async def test_cloud_events_are_the_same_events(imported: RunningHub, file: Path, tmp_path: Path) -> None:
-    from zoneinfo import ZoneInfo
-
     path = tmp_path / "log.jsonl.gz"
     with open_source(file, load_map(MAP), ZoneInfo(ZONE)) as source, gzip.open(path, "wb") as out:
         for row in source.rows():

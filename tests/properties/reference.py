@@ -40,7 +40,7 @@ FOLLOWING = {
         "cancelled": "",
     },
 }
-INITIAL = {"issued": "queue", "submitted": "permit", "registered": "visit"}
+INITIAL = {"queue": "issued", "permit": "submitted", "visit": "registered"}
 #: Ends of a case; two of them in the same microsecond are ordered by application and id only.
 ENDS = {
     "queue": {"served", "abandoned", "no_show"},
@@ -225,11 +225,11 @@ class Reference:
         ends = [event.at for event in events if event.state in ENDS[kind]][:1]
         if kind in ENDS_AT_MIDNIGHT:
             ends.append(end_of_day(events[0].at, self.zone))
-        starts = [event.at for event in events if event.state in INITIAL]
+        starts = [event.at for event in events if event.state == INITIAL[kind]]
         flags = []
         if any(at != starts[0] for at in starts):
             flags.append("case_reused")
-        if events[0].state not in INITIAL or any(
+        if events[0].state != INITIAL[kind] or any(
             b.state != a.state and b.state not in FOLLOWING[kind][a.state].split()
             for a, b in zip(events, events[1:], strict=False)
         ):

@@ -1,4 +1,4 @@
-"""A pre-filled INBOX drained twice: by the hub, to committed rollups, and by the raw ceiling. Publishers stand still."""
+"""A filled INBOX drained twice: by the hub, to committed rollups, and by the raw ceiling. Publishers stand still."""
 
 import asyncio
 import json

@@ -103,7 +103,7 @@ class City:
 
     def live(self, now: datetime) -> Event:
         """The next event, which happens now: a case begins, or one of those that are open goes a step on."""
-        if len(self._open) < _OPEN_CASES and self._random.random() < 0.4 or not self._open:
+        if (len(self._open) < _OPEN_CASES and self._random.random() < 0.4) or not self._open:
             self._open.append(self._begin(now.astimezone(self._zone).date()))
             chosen = len(self._open) - 1
         else:
@@ -121,7 +121,8 @@ class City:
         key = (place.opd, place.unit, day)
         ticket = self._tickets[key] = self._tickets.get(key, 0) + 1
         case_id = f"{place.unit}:{day.isoformat()}:{'ABC'[ticket % 3]}-{ticket:03d}"
-        return _Case(place, self._random.choice(_CHANNELS[kind]), case_id, list(self._one_of(_STEPS[kind])))
+        steps = self._one_of(_STEPS[kind])
+        return _Case(place, self._random.choice(_CHANNELS[kind]), case_id, list(steps))
 
     def _one_of(self, weighted: dict[T, int]) -> T:
         return self._random.choices(list(weighted), list(weighted.values()))[0]

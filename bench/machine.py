@@ -7,15 +7,14 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import nats
 import psycopg
 from nats.aio.client import Client
-from nats.js.api import StreamConfig
 from nats.js.errors import NotFoundError
 from psycopg import sql
 
@@ -108,11 +107,9 @@ class Machine:
             self.stack.stop(service)
 
 
-async def _gone(deletion: object) -> None:
-    try:
-        await deletion  # type: ignore[misc]
-    except NotFoundError:
-        pass
+async def _gone(deletion: Awaitable[bool]) -> None:
+    with suppress(NotFoundError):
+        await deletion
 
 
 @contextmanager

@@ -24,9 +24,11 @@ from nats.js.api import StreamInfo
 
 from services.micros import to_us
 
-#: Seconds a pull request stands at the server, and a publish waits for its confirmation.
+#: Seconds a pull request stands at the server, a publish waits for its confirmation, and a refused request rests.
 _STANDING_S = 5.0
 _CONFIRM_S = 5.0
+_REFUSED_PAUSE_S = 1.0
+_NO_RESPONDERS = "503"
 
 
 def connect(url: str, *, name: str, **options: Any) -> NatsBroker:
@@ -53,6 +55,7 @@ class _Standing:
     left: int = 0
     until: float = 0.0
     reconnects: int = 0
+    refused: bool = False
 
 
 _standing: WeakKeyDictionary[JetStreamContext.PullSubscription, _Standing] = WeakKeyDictionary()
@@ -86,9 +89,10 @@ async def _fetch(
     def take(message: Msg) -> None:
         subscription._pending_size -= len(message.data)
         queue.task_done()
-        if JetStreamContext.is_status_msg(message):
+        if status := JetStreamContext.is_status_msg(message):
             # The request ended (expired, or its batch was full); a new one is made below.
             standing.left = 0
+            standing.refused = status == _NO_RESPONDERS
         else:
             standing.left -= 1
             messages.append(message)
@@ -96,6 +100,10 @@ async def _fetch(
     while True:
         while len(messages) < batch and not queue.empty():
             take(queue.get_nowait())
+        if standing.refused and not messages:
+            # The consumer is gone: to ask again at once would keep this process and the broker busy with nothing.
+            standing.refused = False
+            await asyncio.sleep(_REFUSED_PAUSE_S)
         now = time.monotonic()
         if standing.reconnects != client.stats["reconnects"]:
             standing.reconnects, standing.left = client.stats["reconnects"], 0

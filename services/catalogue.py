@@ -1,9 +1,10 @@
 """The catalogue as files and as a register: `load` reads a folder of YAML, `Register` judges events by it.
 
-A folder holds `city.yaml` (the city and its limits) and the agencies, in `agencies.yaml` or any number of files in
-`agencies/`.
+A folder holds `city.yaml` (the city and its limits), the agencies, in `agencies.yaml` or any number of files in
+`agencies/`, if anything ever closes, `calendars.yaml`, and in `kpis/` one file for each agency that owns KPIs.
 """
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -11,12 +12,12 @@ from opd_schemas.catalogue import Agency, Catalogue
 from opd_schemas.event import Event
 from opd_schemas.events import KINDS
 from opd_schemas.refusal import Reason, Refusal
+from services import holidays_source
 from services.errors import CatalogueError
 from services.yaml_document import Block, Fault, Items, Place, read
 from services.yaml_judge import judge
 
 _CITY_FIELDS = ("city", "limits")
-_AGENCY_FIELDS = ("agencies",)
 _NEXT_STEP = "register it in the catalogue, run: warroom catalogue apply, then replay the event"
 
 
@@ -25,6 +26,8 @@ def load(folder: Path) -> Catalogue:
     faults: list[Fault] = []
     root = _gather(folder, faults)
     catalogue = judge(Catalogue, root, faults) if root is not None else None
+    if root is not None and catalogue is not None:
+        faults += _unknown_holidays(catalogue, root)
     if faults or catalogue is None:
         raise CatalogueError(*(str(fault) for fault in sorted(set(faults))))
     return catalogue
@@ -40,13 +43,15 @@ def _gather(folder: Path, faults: list[Fault]) -> Block | None:
         return None
     city = _read_part(folder / "city.yaml", _CITY_FIELDS, faults)
     files = _agency_files(folder, faults)
-    lists = [_read_agencies(path, faults) for path in files]
+    lists = [_read_list(path, "agencies", faults) for path in files]
     merged = Items()
     for listed in lists:
         if listed is not None:
             merged.extend(listed)
             merged.places.extend(listed.places)
-    if city is None or not files or None in lists:
+    calendars = _read_calendars(folder / "calendars.yaml", faults)
+    kpis = _read_kpis(folder, faults)
+    if city is None or not files or None in lists or calendars is None:
         return None
     agencies = _without_repeats(merged, ("opd",), "agencies", faults)
     for agency in (each for each in agencies if isinstance(each, Block)):
@@ -57,6 +62,8 @@ def _gather(folder: Path, faults: list[Fault]) -> Block | None:
     if isinstance(limits := city.get("limits"), Items):
         city["limits"] = _without_repeats(limits, ("kind", "duration", "limit"), "limits", faults)
     city.put("agencies", agencies, Place(str(files[0]), 1))
+    city.put("calendars", calendars, Place(str(folder / "calendars.yaml"), 1))
+    city.put("kpis", kpis, Place(str(folder / "kpis"), 1))
     return city
 
 
@@ -65,7 +72,7 @@ def _agency_files(folder: Path, faults: list[Fault]) -> list[Path]:
     files = ([beside] if beside.exists() else []) + sorted(within.glob("*.yaml"))
     faults += (
         Fault(Place(str(path), 1), "", "is not read, since its name ends in .yml; rename it to .yaml")
-        for path in sorted((*folder.glob("*.yml"), *within.glob("*.yml")))
+        for path in sorted((*folder.glob("*.yml"), *within.glob("*.yml"), *(folder / "kpis").glob("*.yml")))
     )
     if not files:
         what = "is missing, and agencies/ holds no .yaml file; list the agencies in either"
@@ -87,16 +94,59 @@ def _read_part(path: Path, fields: tuple[str, ...], faults: list[Fault]) -> Bloc
     return block
 
 
-def _read_agencies(path: Path, faults: list[Fault]) -> Items | None:
-    part = _read_part(path, _AGENCY_FIELDS, faults)
+def _read_list(path: Path, name: str, faults: list[Fault]) -> Items | None:
+    """What a file lists under its only field."""
+    part = _read_part(path, (name,), faults)
     if part is None:
         return None
-    entries = part.get("agencies")
+    entries = part.get(name)
     if isinstance(entries, Items):
         return entries
-    what = "must list the agencies, each beginning with a hyphen; add them, or remove the file"
-    faults.append(Fault(part.places.get("agencies", part.place), "agencies", what))
+    what = f"must list the {name}, each beginning with a hyphen; add them, or remove the file"
+    faults.append(Fault(part.places.get(name, part.place), name, what))
     return None
+
+
+def _read_calendars(path: Path, faults: list[Fault]) -> Items | None:
+    if not path.exists():
+        return Items()
+    calendars = _read_list(path, "calendars", faults)
+    if calendars is None:
+        return None
+    for calendar in (each for each in calendars if isinstance(each, Block) and "expanded" in each):
+        name = f"calendars[{calendar.get('code') or '?'}].expanded"
+        what = "is written by the hub when the catalogue is put into force; remove it"
+        faults.append(Fault(calendar.places["expanded"], name, what))
+        del calendar["expanded"]
+    return _without_repeats(calendars, ("code",), "calendars", faults)
+
+
+def _read_kpis(folder: Path, faults: list[Fault]) -> Items:
+    """The KPIs of all files: each stands in the file of its owner, and the runbook that it names is there."""
+    merged = Items()
+    for path in sorted((folder / "kpis").glob("*.yaml")):
+        listed = _read_list(path, "kpis", faults) or Items()
+        for entry, place in zip(listed, listed.places, strict=True):
+            merged.put(entry, place)
+            if not isinstance(entry, Block):
+                continue
+            name = f"kpis[{entry.get('kpi') or '?'}]"
+            owner, runbook = entry.get("owner"), entry.get("runbook")
+            if isinstance(owner, str) and owner != path.stem:
+                what = f"is {owner}, but this is the file of {path.stem}; correct it, or move the KPI to {owner}.yaml"
+                faults.append(Fault(entry.places["owner"], f"{name}.owner", what))
+            if isinstance(runbook, str) and runbook.endswith(".md") and not (folder / runbook).is_file():
+                what = f"names {runbook}, which is no file beside city.yaml; write it, or write the runbook here"
+                faults.append(Fault(entry.places["runbook"], f"{name}.runbook", what))
+    return _without_repeats(merged, ("kpi",), "kpis", faults)
+
+
+def _unknown_holidays(catalogue: Catalogue, root: Block) -> Iterator[Fault]:
+    for calendar, block in zip(catalogue.calendars, root["calendars"], strict=True):
+        if calendar.public_holidays is not None and (wrong := holidays_source.unknown(calendar.public_holidays)):
+            field, what = str(wrong.where[0]), wrong.what
+            place = block["public_holidays"].places.get(field, block.places["public_holidays"])
+            yield Fault(place, f"calendars[{calendar.code}].public_holidays.{field}", what)
 
 
 def _without_repeats(entries: Items, keys: tuple[str, ...], where: str, faults: list[Fault]) -> Items:

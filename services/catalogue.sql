@@ -4,6 +4,9 @@ SELECT pg_advisory_xact_lock(hashtextextended('warroom.rules', 0))
 -- name: newest
 SELECT version, document FROM hub.catalogue ORDER BY version DESC LIMIT 1
 
+-- name: local_day
+SELECT (now() AT TIME ZONE %s)::date
+
 -- name: add
 INSERT INTO hub.catalogue (document) VALUES (%s) RETURNING version
 

@@ -1,15 +1,19 @@
 """Puts a catalogue into force: a new version in the database, the city's row, the limits that are counted exactly.
 
 A limit that is new is counted over all that is stored, in the same transaction in which it begins to be counted.
+Public holidays are stored as the dates that they are now known to be.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
+from opd_schemas.calendars import Calendar
 from opd_schemas.catalogue import Catalogue
+from services import holidays_source
 from services.db import load
 from services.errors import NotMigrated, TimeZoneFixed
 
@@ -30,7 +34,6 @@ def apply(url: str, catalogue: Catalogue) -> Applied:
 
     Raises NotMigrated, or TimeZoneFixed if events are counted by local days of another zone.
     """
-    document = catalogue.model_dump(mode="json")
     city = catalogue.city
     with psycopg.connect(url, connect_timeout=5) as connection:
         try:
@@ -39,6 +42,7 @@ def apply(url: str, catalogue: Catalogue) -> Applied:
             newest = connection.execute(SQL["newest"]).fetchone()
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
             raise NotMigrated("The hub's database schema") from None
+        document = _with_holidays(connection, catalogue, newest[1] if newest else {}).model_dump(mode="json")
         if newest is not None and newest[1] == document:
             return Applied(newest[0], changed=False, new_limits=0)
         fixed = connection.execute(SQL["other_zone_in_use"], (city.timezone,)).fetchone()
@@ -58,3 +62,10 @@ def apply(url: str, catalogue: Catalogue) -> Applied:
         row = connection.execute(SQL["add"], (Jsonb(document),)).fetchone()
         assert row is not None  # noqa: S101 - INSERT … RETURNING of one row
     return Applied(row[0], changed=True, new_limits=len(added))
+
+
+def _with_holidays(connection: psycopg.Connection, catalogue: Catalogue, in_force: dict[str, Any]) -> Catalogue:
+    row = connection.execute(SQL["local_day"], (catalogue.city.timezone,)).fetchone()
+    assert row is not None  # noqa: S101 - SELECT without FROM
+    former = [Calendar.model_validate(each) for each in in_force.get("calendars", ())]
+    return holidays_source.expand(catalogue, today=row[0], in_force=former)

@@ -21,10 +21,13 @@ from opd_schemas import subjects
 MAX_MESSAGE_BYTES = 256 * 1024
 #: How many messages stay in a stream after both sides confirmed them, to replay from.
 REPLAY_SPAN = 1_000_000
-#: Longer than any transaction with its retries; after it the broker hands a message to another worker.
-ACK_WAIT_S = 30.0
+#: Far longer than a batch takes. What a killed worker had in hand comes again after it; what a slow one still has in hand
+#: then comes twice, which changes nothing.
+ACK_WAIT_S = 10.0
 #: Covers a redelivery by ingest; what comes later is caught by the ledger.
 DUPLICATE_WINDOW_S = 60.0
+#: The least that the broker takes. A publisher's own message ids mean nothing here: one could swallow another's event.
+NO_DUPLICATE_WINDOW_S = 0.1
 #: When a stream is full it refuses (`discard=new`): the publisher keeps its event and hears of it.
 MAX_BYTES = {subjects.INBOX: 2 << 30, subjects.EVENTS: 2 << 30, subjects.REJECTS: 512 << 20}
 
@@ -37,7 +40,7 @@ STREAMS = tuple(
         discard=DiscardPolicy.NEW,
         max_bytes=MAX_BYTES[name],
         max_msg_size=MAX_MESSAGE_BYTES,
-        duplicate_window=DUPLICATE_WINDOW_S,
+        duplicate_window=NO_DUPLICATE_WINDOW_S if name == subjects.INBOX else DUPLICATE_WINDOW_S,
     )
     for name, taken in (
         (subjects.INBOX, subjects.INBOX_SUBJECTS),

@@ -3,20 +3,20 @@
 Loaded from YAML, checked here, kept versioned in the database. Ingest judges events by it.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from opd_schemas.calendars import Calendar
 from opd_schemas.event import Code
 from opd_schemas.events import KINDS
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from opd_schemas.faults import Wrong, mend, refuse
+from opd_schemas.fields import Kind, Model, Name, Span, Text
+from opd_schemas.kpi import Kpi
+from opd_schemas.kpi_check import check_kpis
 
 
 def _known_zone(name: str) -> str:
@@ -25,42 +25,10 @@ def _known_zone(name: str) -> str:
     return name
 
 
-def _known_kind(kind: str) -> str:
-    if kind not in KINDS or not KINDS[kind].has_cases:
-        raise ValueError(f"is no kind of service; known: {', '.join(k for k, v in KINDS.items() if v.has_cases)}")
-    return kind
-
-
-# Pydantic alone would read P15M as fifteen months and 15:00 as fifteen hours, where somebody meant minutes.
-_DURATION = re.compile(r"P(?!$)(\d+Y)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?")
-
-
-def _iso(span: object) -> object:
-    if isinstance(span, str) and not _DURATION.fullmatch(span):
-        raise ValueError("must be a duration such as PT15M (15 minutes), PT2H (2 hours) or P1D (one day)")
-    return span
-
-
-def _positive(span: timedelta) -> timedelta:
-    if span <= timedelta(0):
-        raise ValueError("must be longer than nothing, such as PT15M or P1D")
-    return span
-
-
 REGION_PATTERN = r"^\d{2}\.\d{2}$"
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-Span = Annotated[timedelta, BeforeValidator(_iso), AfterValidator(_positive)]
-Kind = Annotated[str, AfterValidator(_known_kind)]
 
 
-class Name(_Model):
-    """A name in Bahasa Indonesia and in English."""
-
-    id: Text
-    en: Text
-
-
-class City(_Model):
+class City(Model):
     """The city: region code (Kemendagri), name and time zone. An event that arrives `late_after` its time is late."""
 
     code: Annotated[str, StringConstraints(pattern=REGION_PATTERN)] | None = None
@@ -73,7 +41,7 @@ class City(_Model):
         return ZoneInfo(self.timezone)
 
 
-class App(_Model):
+class App(Model):
     """An application that publishes; it is silent when nothing was heard for `expected_every`."""
 
     app: Code
@@ -81,15 +49,16 @@ class App(_Model):
     expected_every: Span = timedelta(minutes=5)
 
 
-class Unit(_Model):
-    """A place of service: a counter group, a Puskesmas, an office."""
+class Unit(Model):
+    """A place of service: a counter group, a Puskesmas, an office. Without a `calendar` it never closes."""
 
     unit: Code
     name: Name
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1)]
+    calendar: Code | None = None
 
 
-class Service(_Model):
+class Service(Model):
     """What a citizen comes for."""
 
     service: Code
@@ -97,7 +66,7 @@ class Service(_Model):
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1)]
 
 
-class Agency(_Model):
+class Agency(Model):
     """One OPD with its applications, units and services; one without applications does not publish yet."""
 
     opd: Code
@@ -120,7 +89,7 @@ class Agency(_Model):
         return self
 
 
-class Limit(_Model):
+class Limit(Model):
     """A limit of a duration that is counted exactly ("within 15 minutes"); others are counted when asked, at a cost."""
 
     kind: Kind
@@ -135,18 +104,40 @@ class Limit(_Model):
         return self
 
 
-class Catalogue(_Model):
+class Catalogue(Model):
     """The whole register of one city."""
 
     city: City
     limits: tuple[Limit, ...] = ()
+    calendars: tuple[Calendar, ...] = ()
     agencies: Annotated[tuple[Agency, ...], Field(min_length=1)]
+    kpis: tuple[Kpi, ...] = ()
 
     @model_validator(mode="after")
     def _agencies_are_unique(self) -> Self:
         codes = [agency.opd for agency in self.agencies]
         if twice := sorted({code for code in codes if codes.count(code) > 1}):
             raise ValueError(f"agencies names {twice[0]} twice; one agency, one block")
+        return self
+
+    @model_validator(mode="after")
+    def _calendars_are_unique_and_known(self) -> Self:
+        codes = [calendar.code for calendar in self.calendars]
+        if twice := sorted({code for code in codes if codes.count(code) > 1}):
+            raise ValueError(f"calendars names {twice[0]} twice; give each its own code")
+        refuse("catalogue", self._unknown_calendars(codes))
+        return self
+
+    def _unknown_calendars(self, known: list[str]) -> Iterator[Wrong]:
+        for number, agency in enumerate(self.agencies):
+            for place, unit in enumerate(agency.units):
+                if unit.calendar is not None and unit.calendar not in known:
+                    where = ("agencies", number, "units", place, "calendar")
+                    yield Wrong(where, f"is no calendar of the catalogue; {mend(unit.calendar, known)}")
+
+    @model_validator(mode="after")
+    def _kpis_fit(self) -> Self:
+        refuse("catalogue", (fault.within("kpis") for fault in check_kpis(self, self.kpis)))
         return self
 
     def applications(self) -> Iterator[tuple[str, str]]:

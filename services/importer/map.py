@@ -33,9 +33,9 @@ from zoneinfo import available_timezones
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from opd_schemas.catalogue import Kind
 from opd_schemas.event import CHANNELS, Code
 from opd_schemas.events import KINDS
+from opd_schemas.fields import Kind
 from opd_schemas.lifecycle import VOIDED
 from opd_schemas.subjects import CODE_PATTERN
 from services.errors import MapError

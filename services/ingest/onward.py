@@ -53,8 +53,7 @@ def accepted(event: Event, body: bytes, origin: Origin, *, history: bool) -> Onw
 def refused(refusal: Refusal, subject: str, body: bytes, origin: Origin) -> Onward:
     """A reject: who sent what, why it was refused, and its payload with personal data masked."""
     address = subjects.parse_publish_subject(subject)
-    text, event_id = _readable(body)
-    masked = privacy.mask_text(text)
+    payload, event_id, is_personal = _masked(body)
     opd = address.opd if address else None
     envelope = {
         "specversion": "1.0",
@@ -73,22 +72,38 @@ def refused(refusal: Refusal, subject: str, body: bytes, origin: Origin) -> Onwa
             "opd": opd,
             "app": address.app if address else None,
             "event_id": event_id,
-            "payload": masked[:_KEPT],
+            "payload": payload[:_KEPT],
         },
     }
-    return Onward(subjects.reject_subject(reason=refusal.reason, opd=opd), orjson.dumps(envelope), erase=masked != text)
+    return Onward(subjects.reject_subject(reason=refusal.reason, opd=opd), orjson.dumps(envelope), erase=is_personal)
 
 
-def _readable(body: bytes) -> tuple[str, str | None]:
-    """The payload as text (no escape that could hide digits, no NUL), and its event id if it has a good one."""
+def _masked(body: bytes) -> tuple[str, str | None, bool]:
+    """The payload as text without personal data and NUL, its event id if it has a good one, whether any data was found.
+
+    It is looked for in what a parser sees, so that no escape hides it, and in the bytes themselves: a parser keeps one
+    of two fields of one name, and in UTF-16 every digit is followed by a NUL.
+    """
+    raw = body.decode("utf-8", "backslashreplace")
+    bare = raw.replace("\x00", "")
+    masked_bare = privacy.mask_text(bare)
+    is_hidden = masked_bare != bare
     try:
         document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return body.decode("utf-8", "backslashreplace").replace("\x00", "\\x00"), None
-    text = orjson.dumps(document).decode("utf-8", "backslashreplace")
+        text = orjson.dumps(document).decode("utf-8", "backslashreplace")
+    except (orjson.JSONDecodeError, TypeError):
+        # No JSON; or nested so deep that it can be read but not written.
+        text = raw.replace("\x00", "\\x00")
+        masked = privacy.mask_text(text)
+        return masked_bare if is_hidden else masked, None, is_hidden or masked != text
+    masked = privacy.mask_text(text)
+    return masked, _good_id(document), is_hidden or masked != text
+
+
+def _good_id(document: object) -> str | None:
     event_id = document.get("id") if isinstance(document, dict) else None
     try:
         good = _EVENT_ID.validate_python(event_id, strict=True)
     except ValidationError:
-        return text, None
-    return text, None if privacy.contains_number(good) else good
+        return None
+    return None if privacy.contains_number(good) else good

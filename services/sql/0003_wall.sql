@@ -16,6 +16,18 @@ CREATE FUNCTION hub.ceil_hour(at timestamptz) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN date_trunc('hour', at + interval '1 hour' - interval '1 microsecond', 'UTC');
 
+-- When a local day begins. Where clocks are put back over midnight, midnight comes twice and the day begins with the
+-- first, read by the clock of the day before; PostgreSQL alone would take the second.
+CREATE FUNCTION hub.day_start(day date, zone text) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN (
+    SELECT CASE WHEN (earlier AT TIME ZONE zone)::date = day THEN least(earlier, midnight) ELSE midnight END
+    FROM (SELECT day::timestamp AT TIME ZONE zone AS midnight) m
+    CROSS JOIN LATERAL (SELECT midnight - interval '12 hours' AS noon) n
+    CROSS JOIN LATERAL (SELECT (day::timestamp - ((noon AT TIME ZONE zone) - (noon AT TIME ZONE 'UTC'))) AT TIME ZONE 'UTC'
+                               AS earlier) e
+);
+
 -- The pieces of a window: whole local days, whole hours, and edges; all half-open, in ascending order, without overlap.
 CREATE FUNCTION hub.window_pieces(from_at timestamptz, to_at timestamptz)
 RETURNS TABLE (grain text, starts timestamptz, ends timestamptz, first_day date, end_day date)
@@ -35,13 +47,13 @@ BEGIN
     IF a >= b THEN
         RETURN;
     END IF;
-    IF d0::timestamp AT TIME ZONE zone < a THEN
+    IF hub.day_start(d0, zone) < a THEN
         d0 := d0 + 1;
     END IF;
     IF d0 < d1 THEN
         RETURN QUERY SELECT 'day', NULL::timestamptz, NULL::timestamptz, d0, d1;
-        head_end := d0::timestamp AT TIME ZONE zone;
-        tail_start := d1::timestamp AT TIME ZONE zone;
+        head_end := hub.day_start(d0, zone);
+        tail_start := hub.day_start(d1, zone);
     ELSE
         head_end := b;
         tail_start := b;

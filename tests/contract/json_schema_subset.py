@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 _TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
-_ANNOTATIONS = {"$schema", "$defs", "title", "description", "default", "format", "then", "else"}
+_ANNOTATIONS = {"$schema", "$defs", "title", "description", "default", "format", "readOnly", "then", "else"}
 
 
 def valid(schema: dict[str, Any], value: Any, root: dict[str, Any] | None = None) -> bool:

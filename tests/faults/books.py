@@ -38,7 +38,7 @@ async def check(js: JetStreamContext, database_url: str, timezone: str, confirme
         async with pool.connection() as connection:
             books = await read_books(js, connection)
             assert books.close, books
-            places = dict(await _rows(connection, _PLACES))
+            places: dict[int, str] = dict(await _rows(connection, _PLACES))
             facts = Counter(await _rows(connection, _FACTS))
         verdict = await verify(pool)
     assert not verdict.differences, "\n".join(map(str, verdict.differences[:20]))
@@ -46,16 +46,16 @@ async def check(js: JetStreamContext, database_url: str, timezone: str, confirme
     assert books.accepted >= len(confirmed)
 
     for seq, sent in confirmed.items():
-        # A message that ought to count may repeat an id: then it is a duplicate, or a conflict where its content differs.
+        # One that ought to count may repeat an id: then it is a duplicate, or a conflict where its content differs.
         allowed = {sent.reason} if sent.reason else {"counted", "duplicate", Reason.CONFLICT}
-        assert places[seq] in allowed, (seq, places[seq], sent)
+        assert places[seq] in allowed, f"{seq}: {places[seq]}, not {allowed}: {str(sent):.400}"
     counted = [seq for seq, place in places.items() if place == "counted"]
     events = [parse(confirmed[seq].body if seq in confirmed else await _stored(js, seq)) for seq in sorted(counted)]
     identities = {(event.opd, event.app, event.id) for event in events}
     assert len(identities) == len(events), "an id was counted twice"
     for sent in confirmed.values():
         if sent.event is not None:
-            assert (sent.event.opd, sent.event.app, sent.event.id) in identities, f"neither it nor its like: {sent}"
+            assert (sent.event.opd, sent.event.app, sent.event.id) in identities, f"never counted: {sent.event}"
     expected = _facts(events, timezone)
     assert facts == expected, (
         f"surplus {list((facts - expected).items())[:5]}, lacks {list((expected - facts).items())[:5]}"
@@ -78,10 +78,11 @@ def _facts(events: list[Event], timezone: str) -> Counter[TupleRow]:
     cases: dict[tuple[str, str, str], list[reference.Event]] = defaultdict(list)
     for event in events:
         if event.case is not None:
-            cases[event.opd, event.kind, event.case].append(
+            app, event_id, kind, state, at = event.app, event.id, event.kind, event.state, to_us(event.time)
+            unit, service, channel = event.unit, event.service, event.channel
+            cases[event.opd, kind, event.case].append(
                 reference.Event(
-                    *(event.app, event.id, event.kind, event.state, to_us(event.time)),
-                    *(event.unit, event.service, event.channel, event.case, event.voids, event.opd),
+                    app, event_id, kind, state, at, unit, service, channel, event.case, event.voids, event.opd
                 )
             )
     return Counter(

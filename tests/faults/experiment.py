@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from random import Random
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ from tests.hubs import RunningHub
 
 _STEADY, _BURST = 300.0, 1500.0
 _ATTEMPTS = 5
-_PATIENCE_S = 120.0
+_PATIENCE_S = 60.0
 Say = Callable[[str], None]
 Answer = TypeVar("Answer")
 
@@ -59,6 +60,16 @@ class Experiment:
                 return
         raise AssertionError(f"in {_ATTEMPTS} attempts no kill of {victims} hit messages in flight")
 
+    async def restart(self, program: str) -> None:
+        """Stop and start a program as somebody who upgrades it would, in the middle of the load."""
+        self.load.rate = _BURST
+        await asyncio.sleep(self._random.uniform(1, 2))
+        begun = time.monotonic()
+        await asyncio.to_thread(self.hub.stack.restart, program)
+        self.load.rate = _STEADY
+        await self.caught_up()
+        self._say(f"restarted {program}: all committed {time.monotonic() - begun:.1f} s later")
+
     async def caught_up(self) -> None:
         """Return once everything that INBOX holds by now is committed, while the load goes on."""
         js = self.load.js
@@ -68,9 +79,9 @@ class Experiment:
             (subjects.EVENTS, subjects.AGGREGATOR_DURABLE),
             (subjects.REJECTS, subjects.AGGREGATOR_DURABLE),
         ):
-            wanted = (await _insist(lambda stream=stream: js.stream_info(stream))).state.last_seq
+            wanted = (await _insist(partial(js.stream_info, stream))).state.last_seq
             while True:
-                info = await _insist(lambda stream=stream, durable=durable: js.consumer_info(stream, durable))
+                info = await _insist(partial(js.consumer_info, stream, durable))
                 assert info.ack_floor is not None
                 if info.ack_floor.stream_seq >= wanted:
                     break

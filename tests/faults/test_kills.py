@@ -6,13 +6,13 @@ A kill counts only if it hit messages in flight: something had to be delivered o
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from deploy.local import nats, postgres
+from deploy.local import hub, nats, postgres
 from services.catalogue import load as load_catalogue
 from tests.faults.experiment import Say, under_load
 from tests.faults.victims import Victim
@@ -47,6 +47,13 @@ def whole(tmp_path: Path) -> Iterator[RunningHub]:
         yield hub
 
 
+@pytest.mark.faults
+async def test_restarts_on_purpose(whole: RunningHub, seed: int, say: Say) -> None:
+    async with under_load(whole, _CATALOGUE, seed, say) as experiment:
+        for program in (hub.INGEST, hub.AGGREGATOR, nats.NAME, postgres.NAME):
+            await experiment.restart(program)
+
+
 async def test_each_part_killed_once(whole: RunningHub, seed: int, say: Say) -> None:
     async with under_load(whole, _CATALOGUE, seed, say) as experiment:
         await experiment.strike(Victim.INGEST, Victim.AGGREGATOR)
@@ -56,7 +63,7 @@ async def test_each_part_killed_once(whole: RunningHub, seed: int, say: Say) -> 
 
 @pytest.mark.faults
 async def test_each_part_killed_at_least_five_times(whole: RunningHub, seed: int, say: Say) -> None:
-    rounds = [(victim,) for victim in Victim for _ in range(5)]
+    rounds: list[tuple[Victim, ...]] = [(victim,) for victim in Victim for _ in range(5)]
     # And some where one dies while another is still getting up.
     rounds += [tuple(Random(seed).sample(list(Victim), 2)) for _ in range(3)]
     Random(seed).shuffle(rounds)

@@ -11,7 +11,8 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerInfo
 
 from bench.processes import tree
-from deploy.local import hub, nats as broker, postgres
+from deploy.local import hub, postgres
+from deploy.local import nats as broker
 from deploy.local.stack import Stack
 from opd_schemas import subjects
 

@@ -134,7 +134,7 @@ def visits(tmp_path: Path) -> Visits:
 async def test_a_full_inbox_is_waited_for(servers: Stack, inbox: Inbox, visits: Visits) -> None:
     await inbox.set(max_msgs=700)
     importing = asyncio.create_task(visits.send(url(servers)))
-    await visits.waited.wait()
+    await asyncio.wait_for(visits.waited.wait(), 30)
     await inbox.set(max_msgs=-1)
     report = await importing
     assert (report.read, report.sent) == (ROWS, visits.events)

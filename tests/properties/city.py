@@ -7,13 +7,16 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import NamedTuple
 
 import psycopg
 
+from opd_schemas.catalogue import Agency, Catalogue, Limit, Name
+from opd_schemas.catalogue import City as CityOfCatalogue
 from opd_schemas.event import Event as Published
 from opd_schemas.event import parse
-from services import db
+from services import catalogue_store, db
 from services.aggregator import transaction
 from services.aggregator.arrival import Arrival, read_event
 from services.aggregator.registry import Registry
@@ -21,7 +24,8 @@ from services.aggregator.transaction import Outcome
 from services.ingest.onward import Origin, accepted
 from tests.databases import Database
 from tests.properties.reference import Event, moment
-from tests.properties.strategies import Batch, Delivery, Message
+from tests.properties.strategies import CATALOGUED, Batch, Delivery, Message
+from tests.properties.wall import Wall
 
 SQL = db.load(__file__, "dump.sql")
 _RECEIVED_US = 1_800_000_000_000_000
@@ -59,11 +63,11 @@ class City:
         zone: str,
         workers: tuple[Worker, Worker],
         owner: psycopg.Connection[tuple[object, ...]],
-        reader: psycopg.Connection[tuple[object, ...]],
+        wall: Wall,
     ) -> None:
         self.zone = zone
-        self.reader = reader
-        self._workers = workers
+        self.wall = wall
+        self.workers = workers
         self._owner = owner
         self._numbers = itertools.count(1)
 
@@ -79,12 +83,12 @@ class City:
                 await worker.apply([arrival(opd, message) for message in batch])
 
         async with asyncio.TaskGroup() as both:
-            for worker, batches in zip(self._workers, delivery.workers, strict=True):
+            for worker, batches in zip(self.workers, delivery.workers, strict=True):
                 both.create_task(work(worker, batches))
 
     async def deliver_at_once(self, opd: str, messages: Batch) -> None:
         """The plainest way: one worker, one batch, each message once."""
-        await self._workers[0].apply([arrival(opd, message) for message in messages])
+        await self.workers[0].apply([arrival(opd, message) for message in messages])
 
     def dump(self, opd: str) -> list[tuple[str, str]]:
         """All figures of an agency as (table, row as JSON), sorted."""
@@ -123,9 +127,23 @@ def of_agency(opd: str, events: Iterable[Event]) -> list[Event]:
     return [Event(**{**vars(event), "opd": opd}) for event in events]
 
 
+def catalogue(zone: str) -> Catalogue:
+    """The least catalogue, with limits that are counted as events come."""
+    return Catalogue(
+        city=CityOfCatalogue(name="Kota Uji", timezone=zone),
+        limits=tuple(
+            Limit(kind=kind, duration=duration, limit=timedelta(microseconds=limit))
+            for (kind, duration), limits in CATALOGUED.items()
+            for limit in limits
+        ),
+        agencies=(Agency(opd="dinas", name=Name(id="Dinas", en="Agency")),),
+    )
+
+
 @asynccontextmanager
 async def open_city(database: Database, zone: str) -> AsyncIterator[City]:
-    """Connect everybody in the role that they have in production."""
+    """Put the catalogue into force, and connect everybody in the role that they have in production."""
+    catalogue_store.apply(database.owner_url, catalogue(zone))
     async with AsyncExitStack() as stack:
         workers = []
         for number in (1, 2):
@@ -137,4 +155,4 @@ async def open_city(database: Database, zone: str) -> AsyncIterator[City]:
             workers.append(worker)
         owner = stack.enter_context(psycopg.connect(database.owner_url, autocommit=True))
         reader = stack.enter_context(psycopg.connect(database.url_for("grafana_reader"), autocommit=True))
-        yield City(zone, (workers[0], workers[1]), owner, reader)
+        yield City(zone, (workers[0], workers[1]), owner, Wall(reader))

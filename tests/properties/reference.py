@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 VOIDED = "voided"
@@ -230,8 +231,7 @@ class Reference:
         if any(at != starts[0] for at in starts):
             flags.append("case_reused")
         if events[0].state != INITIAL[kind] or any(
-            b.state != a.state and b.state not in FOLLOWING[kind][a.state].split()
-            for a, b in zip(events, events[1:], strict=False)
+            b.state != a.state and b.state not in FOLLOWING[kind][a.state].split() for a, b in pairwise(events)
         ):
             flags.append("out_of_order")
         return Case(opd, kind, case, tuple(events), events[0].at, min(ends, default=None), tuple(flags))

@@ -83,7 +83,9 @@ def assert_stored(figures: Iterable[tuple[str, str]], counted: Iterable[Event], 
         ("within_hour", "hour", lambda at: at // HOUR * HOUR),
         ("within_day", "day", lambda at: local_day(at, reference.zone)),
     ):
-        within = {(*_key({**row, "role": "duration"}, bucket), row["limit_us"]): row["n"] for row in rows.get(table, ())}
+        within = {
+            (*_key({**row, "role": "duration"}, bucket), row["limit_us"]): row["n"] for row in rows.get(table, ())
+        }
         assert within == Counter(
             (*_place(fact), cut(fact.at), limit)
             for fact in reference.facts

@@ -1,0 +1,160 @@
+"""What goes onward: an accepted event as it came, with the hub's stamps; a refused one without personal data."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+
+from opd_schemas.event import parse
+from opd_schemas.refusal import Reason, Refusal
+from services.aggregator.arrival import Refused, read_event, read_reject
+from services.ingest.onward import Onward, Origin, accepted, refused
+from services.micros import to_us
+from tests.ingest.town import NIK, PHONE, SUBJECT, body, envelope
+
+ORIGIN = Origin(created_us=1_790_000_000_000_001, seq=42, received_us=1_790_000_123_456_789)
+WHY = Refusal(Reason.INVALID_DATA, "data.case", "is odd")
+
+
+def reject(content: bytes, subject: str = SUBJECT) -> tuple[Refused, bool]:
+    onward = refused(WHY, subject, content, ORIGIN)
+    assert NIK.encode() not in onward.payload
+    assert PHONE.encode() not in onward.payload
+    return read_reject(onward.payload), onward.erase
+
+
+class TestAccepted:
+    def onward(self, content: bytes, *, history: bool = False) -> Onward:
+        return accepted(parse(content), content, ORIGIN, history=history)
+
+    @pytest.mark.parametrize("around", [(b"", b""), (b" \n", b"\r\n\t ")])
+    def test_the_event_as_it_came_with_stamps(self, around: tuple[bytes, bytes]) -> None:
+        content = body("e-1", {"case": "Ké-1".replace("é", "e")}, traceparent="00-ab-cd-01")
+        onward = self.onward(around[0] + content + around[1])
+        document = orjson.loads(onward.payload)
+        stamps = {name: document.pop(name) for name in ("hubinbox", "hubreceived", "hubtime", "hubdigest")}
+        assert document == json.loads(content)
+        event = parse(content)
+        assert stamps == {
+            "hubinbox": "1790000000000001:42",
+            "hubreceived": "1790000123456789",
+            "hubtime": str(to_us(event.time)),
+            "hubdigest": event.digest().hex(),
+        }
+        assert (onward.subject, onward.erase) == ("event.visit.registered.dinkes.puskesmas-1", False)
+
+    @pytest.mark.parametrize("history", [False, True])
+    def test_the_aggregator_reads_the_same(self, history: bool) -> None:
+        content = body("e-1", type="opd.visit.voided.v1", data=envelope("e-1")["data"] | {"voids": "e-0"})
+        event = parse(content)
+        arrival = read_event(self.onward(content, history=history).payload)
+        assert (arrival.opd, arrival.app, arrival.event_id, arrival.kind, arrival.state, arrival.at_us) == (
+            *(event.opd, event.app, event.id, event.kind, event.state),
+            to_us(event.time),
+        )
+        assert (arrival.unit, arrival.service, arrival.channel) == (event.unit, event.service, event.channel)
+        assert (arrival.case_id, arrival.voids, arrival.digest) == (event.case, event.voids, event.digest())
+        assert (arrival.inbox_created_us, arrival.inbox_seq, arrival.received_us) == ORIGIN
+        assert arrival.history is history
+
+    def test_a_heartbeat_has_no_unit_in_its_subject(self) -> None:
+        content = body("e-1", type="opd.app.heartbeat.v1", data={})
+        assert self.onward(content).subject == "event.app.heartbeat.dinkes.-"
+        assert read_event(self.onward(content).payload).case_id is None
+
+
+class TestRefused:
+    def test_who_sent_what_and_why(self) -> None:
+        content = body("e-1", {"case": "K 1"})
+        onward = refused(WHY, SUBJECT, content, ORIGIN)
+        found = read_reject(onward.payload)
+        assert (onward.subject, onward.erase) == ("reject.invalid_data.dinkes", False)
+        assert (found.inbox_created_us, found.inbox_seq, found.received_us) == ORIGIN
+        assert (found.reason, found.field, found.detail) == ("invalid_data", "data.case", "is odd")
+        assert (found.subject, found.opd, found.app, found.event_id) == (SUBJECT, "dinkes", "simpus", "e-1")
+        assert json.loads(found.payload) == json.loads(content)
+
+    def test_a_sender_that_the_subject_does_not_name(self) -> None:
+        onward = refused(WHY, f"opd.{NIK}", b"{}", ORIGIN)
+        found = read_reject(onward.payload)
+        assert (onward.subject, found.subject, found.opd, found.app) == ("reject.invalid_data.-", "opd.***", None, None)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"note": NIK},
+            {"note": f"NIK{NIK}!"},
+            {"note": "737101 420385 0001"},
+            {"note": int(NIK)},
+            {"note": float(NIK)},
+            {"note": PHONE},
+            {"note": "+62 812-3456-7890"},
+            {NIK: "x"},
+            {"a": {"b": [{"c": NIK}]}},
+            {"nama": "Budi"},
+            {"data": {"Nama_Lengkap": "Budi"}},
+            {"alamat": {"jalan": "Budi"}},
+        ],
+    )
+    def test_personal_data_is_masked_and_the_original_erased(self, fields: dict[str, Any]) -> None:
+        found, erase = reject(body("e-1", **fields))
+        assert erase
+        assert "***" in found.payload
+        assert "Budi" not in found.payload
+        assert "812-3456" not in found.payload
+        assert "420385" not in found.payload
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b'{"id":"%s"' % NIK.encode(),
+            b"\xff\xfe" + NIK.encode(),
+            NIK.encode(),
+            b"[" * 5000 + NIK.encode(),
+            ("\ufeff" + json.dumps({"id": NIK})).encode("utf-16-le"),
+            json.dumps({"id": NIK}).encode("utf-16"),
+            json.dumps({"id": NIK}).encode("utf-32-be"),
+            b"\x00".join(bytes([digit]) for digit in NIK.encode()),
+            b'{"id":"' + b"".join(b"\\u%04x" % digit for digit in NIK.encode()) + b'"',
+            b'{"id":"' + b"".join(b"\\u%04X" % digit for digit in NIK.encode()) + b'"}',
+            b'{"id":"%s","id":"e-1"}' % NIK.encode(),
+            b'{"nama":"Budi","nama":""}',
+            body("e-1", note="x" * 20_000 + NIK),
+            body("e-1", note="x" * 8_060 + NIK + "x" * 9_000),
+        ],
+        ids=range(14),
+    )
+    def test_nothing_hides_it(self, content: bytes) -> None:
+        found, erase = reject(content)
+        assert erase
+        assert "Budi" not in found.payload
+        assert NIK not in found.payload.replace("\\x00", "")
+
+    @pytest.mark.parametrize("depth", [200, 254, 255, 300, 1000, 1024, 1025, 5000])
+    def test_any_depth_can_be_refused(self, depth: int) -> None:
+        content = b'{"id":"e-1","x":' + b"[" * depth + b"]" * depth + b"}"
+        found, erase = reject(content)
+        assert found.payload == content.decode()[:8192]
+        assert not erase
+
+    @pytest.mark.parametrize(
+        ("content", "payload"),
+        [
+            (b"", ""),
+            (b"null", "null"),
+            (b"\xff\x00{", "\\xff\\x00{"),
+            (b'{"a":"\\u0000"}', '{"a":"\\u0000"}'),
+            (b'{"a":"\\ud800"}', '{"a":"\\ud800"}'),
+            (b'{"a":NaN}', '{"a":NaN}'),
+            (b'{"a":1e400}', '{"a":1e400}'),
+        ],
+    )
+    def test_what_is_no_event_is_kept_as_text_that_the_store_takes(self, content: bytes, payload: str) -> None:
+        found, erase = reject(content)
+        assert (found.payload, found.event_id, erase) == (payload, None, False)
+        assert "\x00" not in found.payload
+
+    @pytest.mark.parametrize("event_id", [NIK, PHONE, "a b", "", 7, None, ["e-1"], "x" * 97])
+    def test_only_a_good_id_is_told(self, event_id: object) -> None:
+        assert reject(json.dumps({"id": event_id}).encode())[0].event_id is None

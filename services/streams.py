@@ -21,8 +21,8 @@ from opd_schemas import subjects
 MAX_MESSAGE_BYTES = 256 * 1024
 #: How many messages stay in a stream after both sides confirmed them, to replay from.
 REPLAY_SPAN = 1_000_000
-#: Far longer than a batch takes. What a killed worker had in hand comes again after it; what a slow one still has in hand
-#: then comes twice, which changes nothing.
+#: Far longer than a batch takes. What a killed worker had in hand comes again after it; what a slow one still has in
+#: hand then comes twice, which changes nothing.
 ACK_WAIT_S = 10.0
 #: Covers a redelivery by ingest; what comes later is caught by the ledger.
 DUPLICATE_WINDOW_S = 60.0

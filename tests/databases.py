@@ -59,7 +59,9 @@ class Databases:
     def drop(self, database: Database) -> None:
         """Drop it, whoever is still connected."""
         self._made.remove(database)
-        with self._server() as connection:
+        # Only the server's superuser may end the sessions of other roles.
+        url = self._endpoints.superuser_url or self._endpoints.database_url
+        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database.name)))
 
     def drop_all(self) -> None:

@@ -23,6 +23,8 @@ class Reason(StrEnum):
     TIME_AHEAD = "time_ahead"
     # Found by the aggregator, not at the edge: the id was counted before with other content.
     CONFLICT = "conflict"
+    # Judging it failed in a way that nobody foresaw: a fault of the hub. The payload stays in INBOX only.
+    HUB_FAULT = "hub_fault"
     # Passed the edge, and yet the store refuses it: a fault of the hub.
     NOT_STORABLE = "not_storable"
 

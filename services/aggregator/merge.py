@@ -27,6 +27,10 @@ class Series(NamedTuple):
     channel: str
 
 
+#: The same five names as a plain tuple, which is equal to the Series and cheaper to make.
+SeriesKey = tuple[str, str, str, str, str]
+
+
 class Transition(NamedTuple):
     """One event of a case: microseconds since 1970, state, series, and who said so under which id."""
 
@@ -106,7 +110,7 @@ def merge(
     *,
     app_of: Mapping[int, str],
     series_of: Mapping[int, Series],
-    series_ids: Mapping[Series, int],
+    series_ids: Mapping[SeriesKey, int],
 ) -> Meaning:
     """The meaning of a case whose events are `transitions` (each once, any order) and whose voids name `voids`.
 
@@ -151,21 +155,24 @@ def merge(
         if began is None:
             continue
         end = next((t for t in live[began + 1 :] if t.state in ends), None)
+        value = 0
         if end is not None:
-            measured = Contribution(0, measure, end.at_us, end.at_us - live[began].at_us)
+            value = end.at_us - live[began].at_us
         else:
             end = next((t for t in live[:began] if t.state in ends), None)
             if end is None:
                 continue
             # It ended before it began: a clock or a clerk is wrong. Counted apart, never binned.
-            measured = Contribution(0, negative, end.at_us, 0)
+            measure = negative
+        number: int | None = end.series_id
         series = series_of[end.series_id]
         if series.channel != channel:
             series = series._replace(channel=channel)
-        if (number := series_ids.get(series)) is None:
+            number = series_ids.get(series)
+        if number is None:
             missing.append(series)
             number = 0
-        contributions.append(measured._replace(series_id=number))
+        contributions.append(Contribution(number, measure, end.at_us, value))
 
     if rules.expires:
         midnight = rules.next_midnight(first.at_us)

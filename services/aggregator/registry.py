@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from opd_schemas.events import KINDS
-from services.aggregator.merge import Rules, Series
+from services.aggregator.merge import Rules, Series, SeriesKey
 from services.db import Pool, load
 from services.errors import NotMigrated
 
@@ -25,7 +25,7 @@ class Registry:
         self._pool = pool
         self.source_ids: dict[tuple[str, str], int] = {}
         self.app_of: dict[int, str] = {}
-        self.series_ids: dict[Series, int] = {}
+        self.series_ids: dict[SeriesKey, int] = {}
         self.series_of: dict[int, Series] = {}
         self.rules: dict[str, Rules] = {}
         self.timezone: str | None = None

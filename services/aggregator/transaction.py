@@ -8,7 +8,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import orjson
 from psycopg import AsyncConnection, AsyncCursor
@@ -19,24 +18,24 @@ from opd_schemas import privacy, subjects
 from opd_schemas.lifecycle import VOIDED
 from opd_schemas.refusal import Reason
 from services.aggregator.arrival import Arrival, Refused
-from services.aggregator.merge import Contribution, Meaning, Series, Transition, merge
+from services.aggregator.merge import Contribution, Meaning, Series, SeriesKey, Transition, merge
 from services.aggregator.registry import Registry
 from services.db import load
 from services.errors import NotMigrated
-from services.micros import from_us, to_us
+from services.micros import binary_timestamp, from_us, to_us
 
 SQL = load(__file__)
 
-# Column types of the temporary tables, for binary COPY.
+# Column types of the temporary tables, for binary COPY; a timestamptz travels as the integer that it is.
 _BATCH = (
-    "int4", "int4", "text", "bytea", "timestamptz", "int8",
-    "timestamptz", "text", "int4", "text", "text", "timestamptz", "bool",
+    "int4", "int4", "text", "bytea", "int8", "int8",
+    "int8", "text", "int4", "text", "text", "int8", "bool",
 )  # fmt: skip
 _MERGED = (
-    "int8", "text", "text", "text", "timestamptz", "timestamptz",
-    "timestamptz", "text", "int4", "text", "text[]", "jsonb", "jsonb", "bool",
+    "int8", "text", "text", "text", "int8", "int8",
+    "int8", "text", "int4", "text", "text[]", "jsonb", "jsonb", "bool",
 )  # fmt: skip
-_DELTA = ("int8", "int4", "int2", "timestamptz", "int8", "int2", "bool")
+_DELTA = ("int8", "int4", "int2", "int8", "int8", "int2", "bool")
 
 Connection = AsyncConnection[TupleRow]
 CaseKey = tuple[str, str, str]
@@ -95,16 +94,16 @@ async def apply(
     )
 
 
-def _series_of(arrival: Arrival) -> Series | None:
-    if arrival.unit is None or arrival.service is None or arrival.channel is None:
-        return None
-    return Series(arrival.opd, arrival.kind, arrival.unit, arrival.service, arrival.channel)
+def _place(a: Arrival) -> SeriesKey:
+    """The names of an event's series; equal to (and as a key the same as) a `Series`."""
+    assert a.unit is not None and a.service is not None and a.channel is not None  # noqa: S101, PT018 - the contract
+    return a.opd, a.kind, a.unit, a.service, a.channel
 
 
 async def _learn(registry: Registry, arrivals: Sequence[Arrival]) -> None:
     await registry.ensure(
         {(a.opd, a.app) for a in arrivals},
-        {series for a in arrivals if (series := _series_of(a)) is not None},
+        {Series(*place) for place in {_place(a) for a in arrivals if a.case_id is not None}},
     )
 
 
@@ -114,6 +113,7 @@ async def _enter(
     """Ledger and raw events; returns the arrivals that are new and those whose id was there before."""
     if not arrivals:
         return [], []
+    series_ids = registry.series_ids
     ordered = sorted(arrivals, key=lambda a: (a.inbox_created_us, a.inbox_seq))
     seen: set[tuple[str, str, str]] = set()
     candidates: list[Arrival] = []
@@ -128,14 +128,14 @@ async def _enter(
             registry.source_ids[a.opd, a.app],
             a.event_id,
             a.digest,
-            from_us(a.inbox_created_us),
+            binary_timestamp(a.inbox_created_us),
             a.inbox_seq,
-            from_us(a.at_us),
+            binary_timestamp(a.at_us),
             a.state,
-            registry.series_ids[series] if (series := _series_of(a)) else None,
+            None if a.case_id is None else series_ids[_place(a)],
             a.case_id,
             a.voids,
-            from_us(a.received_us),
+            binary_timestamp(a.received_us),
             a.history,
         )
         for ord_, a in enumerate(candidates)
@@ -219,6 +219,7 @@ async def _count_cases(connection: Connection, registry: Registry, fresh: Sequen
     stored = await read_cases(connection, keys)
     before = await read_contributions(connection, [s.case_no for s in stored if not s.is_new])
     changes = []
+    series_ids = registry.series_ids
     for key, case in zip(keys, stored, strict=True):
         for a in touched[key]:
             source_id = registry.source_ids[a.opd, a.app]
@@ -226,11 +227,7 @@ async def _count_cases(connection: Connection, registry: Registry, fresh: Sequen
                 assert a.voids is not None  # noqa: S101 - the contract: a void names an event
                 case.voids.add((source_id, a.voids))
             else:
-                series = _series_of(a)
-                assert series is not None  # noqa: S101 - the contract: an event of a case has its place
-                case.transitions.append(
-                    Transition(a.at_us, a.state, registry.series_ids[series], source_id, a.event_id)
-                )
+                case.transitions.append(Transition(a.at_us, a.state, series_ids[_place(a)], source_id, a.event_id))
         changes.append((case, before.get(case.case_no, [])))
     await write_cases(connection, registry, changes)
 
@@ -292,7 +289,9 @@ async def write_cases(
                 # Something was taken back: this case's contributions are written anew, the sums move by the difference.
                 shrank = True
                 rewritten.append(case.case_no)
-                delta += [(case.case_no, c[0], c[1], from_us(c[2]), c[3], 0, True) for c in meaning.contributions]
+                delta += [
+                    (case.case_no, c[0], c[1], binary_timestamp(c[2]), c[3], 0, True) for c in meaning.contributions
+                ]
                 delta += [(case.case_no, *_at(c), -n, False) for c, n in lost.items()]
                 delta += [(case.case_no, *_at(c), n, False) for c, n in gained.items()]
                 continue
@@ -342,8 +341,8 @@ def _merge_all(registry: Registry, cases: Sequence[StoredCase]) -> list[Meaning]
     ]
 
 
-def _at(c: Contribution) -> tuple[int, int, datetime, int]:
-    return c.series_id, c.measure_id, from_us(c.at_us), c.value
+def _at(c: Contribution) -> tuple[int, int, int, int]:
+    return c[0], c[1], binary_timestamp(c[2]), c[3]
 
 
 def _case_row(case: StoredCase, meaning: Meaning) -> tuple[object, ...]:
@@ -353,9 +352,9 @@ def _case_row(case: StoredCase, meaning: Meaning) -> tuple[object, ...]:
         opd,
         kind,
         case_id,
-        None if meaning.opened_us is None else from_us(meaning.opened_us),
-        None if meaning.closed_us is None else from_us(meaning.closed_us),
-        None if meaning.last_us is None else from_us(meaning.last_us),
+        None if meaning.opened_us is None else binary_timestamp(meaning.opened_us),
+        None if meaning.closed_us is None else binary_timestamp(meaning.closed_us),
+        None if meaning.last_us is None else binary_timestamp(meaning.last_us),
         meaning.state,
         meaning.series_id,
         meaning.channel,

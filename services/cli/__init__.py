@@ -1,4 +1,4 @@
-"""`warroom`: the hub's command line. Every error that a person can mend is one clear line; a traceback goes into a file."""
+"""`warroom`: the hub's command line. Every error is one clear line; the traceback of a fault goes into a file."""
 
 import sys
 import traceback

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make
 
 from opd_schemas import subjects
 from opd_schemas.catalogue import Catalogue
-from opd_schemas.refusal import Refusal
+from opd_schemas.refusal import Reason, Refusal
 from services import broker as nats_broker
 from services import watchdog
 from services.broker import ConfirmedPublisher
@@ -27,12 +27,26 @@ from services.catalogue import Register
 from services.db import load
 from services.health import Progress, look
 from services.ingest.judge import judge
-from services.ingest.onward import Onward, Origin, accepted, refused
+from services.ingest.onward import Onward, Origin, accepted, not_judged, refused
 from services.settings import Settings
 
 SQL = load(__file__)
 _RETRY_S = 1.0
 log = structlog.get_logger("ingest")
+
+
+def decide(subject: str, body: bytes, origin: Origin, register: Register) -> tuple[Onward, str]:
+    """What to publish onward for one message, and its outcome: "accepted" or the reason of its refusal."""
+    try:
+        try:
+            event, history = judge(subject, body, received_us=origin.received_us, register=register)
+        except Refusal as refusal:
+            return refused(refusal, subject, body, origin), refusal.reason
+        return accepted(event, body, origin, history=history), "accepted"
+    except Exception as fault:
+        # Not foreseen: left alone, this one message would bring its whole batch back for ever.
+        log.error("a fault of the hub", seq=origin.seq, error=type(fault).__name__)
+        return not_judged(type(fault).__name__, origin), Reason.HUB_FAULT
 
 
 class Ingest:
@@ -91,14 +105,9 @@ class Ingest:
         for message in messages:
             seq, received_us = nats_broker.sequence_and_time(message)
             origin = Origin(created_us, seq, received_us)
-            try:
-                event, history = judge(message.subject, message.data, received_us=received_us, register=register)
-            except Refusal as refusal:
-                onward.append(refused(refusal, message.subject, message.data, origin))
-                outcomes[refusal.reason] = outcomes.get(refusal.reason, 0) + 1
-            else:
-                onward.append(accepted(event, message.data, origin, history=history))
-                outcomes["accepted"] = outcomes.get("accepted", 0) + 1
+            decided, outcome = decide(message.subject, message.data, origin, register)
+            onward.append(decided)
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
             origins.append(origin)
         confirmed = await self._publisher.publish(
             [(o.subject, o.payload, origin.id) for o, origin in zip(onward, origins, strict=True)]

@@ -4,6 +4,7 @@ The stamps are CloudEvents extensions: `hubinbox` (INBOX created:sequence), `hub
 since 1970), `hubdigest` (of the publisher's content), and `hubhistory` where the importer sent it.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import orjson
@@ -11,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from opd_schemas import privacy, subjects
 from opd_schemas.event import Event, EventId
-from opd_schemas.refusal import Refusal
+from opd_schemas.refusal import Reason, Refusal
 from services.micros import from_us, to_us
 
 _EVENT_ID = TypeAdapter(EventId)
@@ -55,6 +56,32 @@ def refused(refusal: Refusal, subject: str, body: bytes, origin: Origin) -> Onwa
     address = subjects.parse_publish_subject(subject)
     payload, event_id, is_personal = _masked(body)
     opd = address.opd if address else None
+    data = {
+        "reason": refusal.reason,
+        "field": refusal.field,
+        "detail": refusal.detail,
+        "subject": privacy.mask_text(subject),
+        "opd": opd,
+        "app": address.app if address else None,
+        "event_id": event_id,
+        "payload": payload[:_KEPT],
+    }
+    return Onward(subjects.reject_subject(reason=refusal.reason, opd=opd), _reject(origin, data), erase=is_personal)
+
+
+def not_judged(fault: str, origin: Origin) -> Onward:
+    """A reject for a message on which ingest itself failed; its payload stays in INBOX, for nothing is known of it."""
+    data = {
+        "reason": Reason.HUB_FAULT,
+        "field": "",
+        "detail": f"the hub failed on it ({fault}); report it to the hub's maintainer",
+        "subject": "",
+        "payload": "",
+    }
+    return Onward(subjects.reject_subject(reason=Reason.HUB_FAULT, opd=None), _reject(origin, data), erase=False)
+
+
+def _reject(origin: Origin, data: Mapping[str, object]) -> bytes:
     envelope = {
         "specversion": "1.0",
         "id": origin.id,
@@ -64,18 +91,9 @@ def refused(refusal: Refusal, subject: str, body: bytes, origin: Origin) -> Onwa
         "datacontenttype": "application/json",
         "hubinbox": origin.id,
         "hubreceived": str(origin.received_us),
-        "data": {
-            "reason": refusal.reason,
-            "field": refusal.field,
-            "detail": refusal.detail,
-            "subject": privacy.mask_text(subject),
-            "opd": opd,
-            "app": address.app if address else None,
-            "event_id": event_id,
-            "payload": payload[:_KEPT],
-        },
+        "data": data,
     }
-    return Onward(subjects.reject_subject(reason=refusal.reason, opd=opd), orjson.dumps(envelope), erase=is_personal)
+    return orjson.dumps(envelope)
 
 
 def _masked(body: bytes) -> tuple[str, str | None, bool]:

@@ -9,6 +9,8 @@ import pytest
 from opd_schemas.event import parse
 from opd_schemas.refusal import Reason, Refusal
 from services.aggregator.arrival import Refused, read_event, read_reject
+from services.catalogue import Register
+from services.ingest.app import decide
 from services.ingest.onward import Onward, Origin, accepted, refused
 from services.micros import to_us
 from tests.ingest.town import NIK, PHONE, SUBJECT, body, envelope
@@ -158,3 +160,17 @@ class TestRefused:
     @pytest.mark.parametrize("event_id", [NIK, PHONE, "a b", "", 7, None, ["e-1"], "x" * 97])
     def test_only_a_good_id_is_told(self, event_id: object) -> None:
         assert reject(json.dumps({"id": event_id}).encode())[0].event_id is None
+
+
+def test_a_fault_of_the_hub_costs_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> object:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("services.ingest.app.judge", fail)
+    onward, outcome = decide("opd.x.y.queue.issued", b"{}", Origin(5, 7, 9), Register.__new__(Register))
+    assert outcome == "hub_fault"
+    assert onward.subject == "reject.hub_fault.-"
+    reject = orjson.loads(onward.payload)
+    assert reject["hubinbox"] == "5:7"
+    assert reject["data"]["payload"] == ""
+    assert "ZeroDivisionError" in reject["data"]["detail"]

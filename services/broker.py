@@ -21,12 +21,15 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import StreamInfo
+from nats.js.errors import APIError
 
 from services.micros import to_us
 
 #: Seconds a pull request stands at the server, a publish waits for its confirmation, and a refused request rests.
 _STANDING_S = 5.0
 _CONFIRM_S = 5.0
+#: Of the broker's answers to a deletion: deleted before; and not deleted, for a reason that its description names.
+_DELETED_BEFORE, _NOT_DELETED = 10043, 10057
 _REFUSED_PAUSE_S = 1.0
 _NO_RESPONDERS = "503"
 
@@ -89,7 +92,8 @@ async def _fetch(
     def take(message: Msg) -> None:
         subscription._pending_size -= len(message.data)
         queue.task_done()
-        if status := JetStreamContext.is_status_msg(message):
+        # A publisher may send a header of that name, too; only what the stream delivers wants an acknowledgement.
+        if not message.reply and (status := JetStreamContext.is_status_msg(message)):
             # The request ended (expired, or its batch was full); a new one is made below.
             standing.left = 0
             standing.refused = status == _NO_RESPONDERS
@@ -214,6 +218,20 @@ class ConfirmedPublisher:
         self._left -= 1
         if self._left == 0:
             self._all_answered.set()
+
+
+async def erase(js: JetStreamContext, stream: str, seq: int) -> bool:
+    """Take message `seq` out of a stream; whether it is gone (a redelivery may find it gone already)."""
+    try:
+        await js.delete_msg(stream, seq)
+    except APIError as error:
+        return error.err_code == _DELETED_BEFORE or (
+            error.err_code == _NOT_DELETED and error.description == "no message found"
+        )
+    except nats.errors.Error:
+        # The broker is away.
+        return False
+    return True
 
 
 def sequence_and_time(message: Msg) -> tuple[int, int]:

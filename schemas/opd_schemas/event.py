@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Literal, get_args
 
 import orjson
@@ -225,12 +226,8 @@ def parse(body: bytes) -> Event:
 
 
 def _quotes(envelope: Envelope) -> int:
-    """How many quotation marks the envelope's JSON has if it repeats no key and escapes nothing."""
-    top = (value for name in envelope.model_fields_set if name != "data" for value in (getattr(envelope, name),))
-    texts = sum(isinstance(value, str | datetime) for value in top) + sum(
-        isinstance(value, str) for value in envelope.data.values()
-    )
-    return 2 * (len(envelope.model_fields_set) + len(envelope.data) + texts)
+    """How many quotation marks an envelope has whose values are all text, without repeated keys and escapes."""
+    return 2 * (2 * len(envelope.model_fields_set) - 1 + 2 * len(envelope.data))
 
 
 def _refuse_repeated_keys(body: bytes) -> None:
@@ -256,10 +253,11 @@ def _known_data(data: dict[str, Any]) -> bool:
     return data.keys() <= VoidData.model_fields.keys()
 
 
-def _event(envelope: Envelope, extensions: Mapping[str, Any]) -> Event:
-    matched = _TYPE.match(envelope.type)
-    sender = _SOURCE.match(envelope.source)
-    assert matched and sender, "the envelope's patterns were checked"  # noqa: S101, PT018
+@lru_cache(maxsize=1024)
+def _meaning(type_: str) -> tuple[str, str, int, type[BaseModel]]:
+    """Kind, state, version in force and data model of a `type` attribute; raises `Refusal`."""
+    matched = _TYPE.match(type_)
+    assert matched, "the envelope's pattern was checked"  # noqa: S101
     kind, state, version = matched[1], matched[2], int(matched[3])
     lifecycle = KINDS.get(kind)
     if lifecycle is None:
@@ -275,6 +273,11 @@ def _event(envelope: Envelope, extensions: Mapping[str, Any]) -> Event:
         raise Refusal(
             Reason.UNKNOWN_STATE, "type", f"{kind} has no such state; known: {', '.join(lifecycle.event_states)}"
         )
+    return kind, state, lifecycle.version, model
+
+
+def _event(envelope: Envelope, extensions: Mapping[str, Any]) -> Event:
+    kind, state, version, model = _meaning(envelope.type)
     try:
         data = model.model_validate(envelope.data)
     except ValidationError as error:
@@ -284,7 +287,7 @@ def _event(envelope: Envelope, extensions: Mapping[str, Any]) -> Event:
             raise Refusal(
                 Reason.NEWER_SCHEMA,
                 f"data.{name}",
-                f"is not known to v{lifecycle.version} of {kind}; drop it or upgrade the hub",
+                f"is not known to v{version} of {kind}; drop it or upgrade the hub",
             ) from None
         field_name, first = _first(error, "data.")
         raise Refusal(Reason.INVALID_DATA, field_name, _sentence(first)) from None
@@ -297,9 +300,10 @@ def _event(envelope: Envelope, extensions: Mapping[str, Any]) -> Event:
     if time < EARLIEST:
         raise Refusal(Reason.INVALID_ENVELOPE, "time", "lies before the year 2000; check the application's clock")
     fields = data.__dict__
+    _, _, opd, app = envelope.source.split("/")
     return Event(
-        opd=sender[1],
-        app=sender[2],
+        opd=opd,
+        app=app,
         kind=kind,
         state=state,
         id=envelope.id,

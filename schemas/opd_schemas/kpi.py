@@ -188,10 +188,10 @@ def _measure(kpi: Kpi) -> Iterator[Wrong]:
     if isinstance(measure, ShareOfChannel) and kpi.filter.channels:
         yield Wrong(("filter", "channels"), f"contradicts {form}, which compares all channels; remove it")
     if kpi.unit not in measure.units:
-        yield Wrong(("unit",), f"{kpi.unit} does not fit {form}; write {' or '.join(measure.units)}")
+        yield Wrong(("unit",), f"{kpi.unit} does not fit {form}; write {', '.join(measure.units)}")
     elif isinstance(measure, Statistic) and kpi.unit == ("days" if measure.clock == "net" else "working_days"):
-        other = "working_days" if measure.clock == "net" else "days"
-        yield Wrong(("unit",), f"{kpi.unit} does not fit the {measure.clock} clock; write {other}, or hours")
+        other = "working_days or hours" if measure.clock == "net" else "days or hours, or give the measure clock: net"
+        yield Wrong(("unit",), f"{kpi.unit} does not fit the {measure.clock} clock; write {other}")
 
 
 def _window_and_sample(kpi: Kpi) -> Iterator[Wrong]:

@@ -54,30 +54,58 @@ def _working_days(catalogue: "Catalogue", chosen: Filter) -> set[timedelta]:
 def _unequal_days(kpi: Kpi, catalogue: "Catalogue") -> Iterator[Wrong]:
     lengths = _working_days(catalogue, kpi.filter) if kpi.unit == "working_days" else set()
     if len(lengths) > 1:
-        what = f"working_days are of unequal length at the units taken, {' and '.join(map(str, sorted(lengths)))}"
+        hours = " and ".join(f"{length / timedelta(hours=1):g} h" for length in sorted(lengths))
+        what = f"working_days are of unequal length at the units taken, {hours}"
         yield Wrong(("unit",), f"{what}; write hours, or give the units calendars with one working_day")
 
 
 def _misfits(kpi: Kpi, agencies: dict[str, "Agency"]) -> Iterator[Wrong]:
-    chosen = kpi.filter
     if kpi.owner not in agencies:
         yield Wrong(("owner",), f"{kpi.owner} is no agency of the catalogue; {mend(kpi.owner, list(agencies))}")
+    # One code that is mistyped makes the rest of the filter look empty, so that is judged last.
+    faults = [*_unknown_codes(kpi.filter, agencies)] or [*_nothing_taken(kpi.filter, agencies)]
+    yield from (fault.within("filter") for fault in faults)
+
+
+def _unknown_codes(chosen: Filter, agencies: dict[str, "Agency"]) -> Iterator[Wrong]:
     for at, opd in enumerate(chosen.opds):
         if opd not in agencies:
-            yield Wrong(("filter", "opds", at), f"{opd} is no agency of the catalogue; {mend(opd, list(agencies))}")
-        elif not agencies[opd].apps:
-            what = f"{opd} has no application that publishes, so nothing can be measured; add its app, or remove it"
-            yield Wrong(("filter", "opds", at), what)
-    taken = [agencies[opd] for opd in chosen.opds if opd in agencies] or list(agencies.values())
-    units = {unit.unit for agency in taken for unit in agency.units if chosen.kind in unit.kinds}
-    services = {service.service for agency in taken for service in agency.services if chosen.kind in service.kinds}
+            yield Wrong(("opds", at), f"{opd} is no agency of the catalogue; {mend(opd, list(agencies))}")
+    taken = [agencies[opd] for opd in chosen.opds if opd in agencies]
+    units = sorted(set().union(*(_units(agency, chosen.kind) for agency in taken)))
+    services = sorted(set().union(*(_services(agency, chosen.kind) for agency in taken)))
     for field, named, known in (("units", chosen.units, units), ("services", chosen.services, services)):
         for at, code in enumerate(named):
-            if code not in known:
-                whose = f"{field[:-1]} of {', '.join(chosen.opds)} that takes {chosen.kind}"
-                yield Wrong(("filter", field, at), f"{code} is no {whose}; {mend(code, sorted(known))}")
-    if not units:
-        yield Wrong(("filter", "kind"), f"no unit there takes {chosen.kind}; correct the kind, or the opds")
+            if code not in known and taken:
+                whose = f"{field[:-1]} of {', '.join(agency.opd for agency in taken)} that takes {chosen.kind}"
+                yield Wrong((field, at), f"{code} is no {whose}; {mend(code, known)}")
+
+
+def _nothing_taken(chosen: Filter, agencies: dict[str, "Agency"]) -> Iterator[Wrong]:
+    if not chosen.opds and not any(_takes(agency, chosen) for agency in agencies.values()):
+        yield Wrong(("kind",), f"no unit of the city takes {chosen.kind}; correct it")
+    for at, opd in enumerate(chosen.opds):
+        if not agencies[opd].apps:
+            what = f"{opd} has no application that publishes, so nothing can be measured; add its app, or remove it"
+            yield Wrong(("opds", at), what)
+        elif not _takes(agencies[opd], chosen):
+            what = (
+                f"{opd} has no such {chosen.kind} unit or service, so it adds nothing; remove it, or correct the kind"
+            )
+            yield Wrong(("opds", at), what)
+
+
+def _units(agency: "Agency", kind: str) -> set[str]:
+    return {unit.unit for unit in agency.units if kind in unit.kinds}
+
+
+def _services(agency: "Agency", kind: str) -> set[str]:
+    return {service.service for service in agency.services if kind in service.kinds}
+
+
+def _takes(agency: "Agency", chosen: Filter) -> bool:
+    units, services = _units(agency, chosen.kind), _services(agency, chosen.kind)
+    return bool(units & set(chosen.units or units)) and bool(services & set(chosen.services or services))
 
 
 def _contradictions(first: Kpi, second: Kpi) -> Iterator[Wrong]:

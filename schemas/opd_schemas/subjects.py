@@ -5,6 +5,7 @@ Subjects carry codes of agencies and units, never ids of people or cases.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 INBOX = "INBOX"
 EVENTS = "EVENTS"
@@ -57,6 +58,7 @@ def reply_prefix(*, opd: str, app: str) -> str:
     return f"_INBOX_{opd}_{app}"
 
 
+@lru_cache(maxsize=4096)
 def parse_publish_subject(subject: str) -> Address | None:
     """The inverse of `publish_subject`; None if the subject is not of its form."""
     match subject.split("."):

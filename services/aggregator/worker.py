@@ -53,13 +53,7 @@ class Worker:
                 continue
             except _UNSTORABLE as error:
                 return await self._set_apart(arrivals, refused, error)
-            except (
-                psycopg.OperationalError,
-                psycopg.InterfaceError,
-                PoolTimeout,
-                NotMigrated,
-                errors.UndefinedTable,
-            ) as error:
+            except _AWAY as error:
                 log.warning("the database is away; nothing is fetched until it is back", error=type(error).__name__)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_S)

@@ -6,7 +6,7 @@ One bad message costs nobody else; a message is acknowledged only after EVENTS o
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import orjson
 import psycopg
@@ -14,7 +14,6 @@ import structlog
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js.errors import NotFoundError
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_asgi_app
 
 from opd_schemas import subjects
@@ -96,8 +95,9 @@ class Ingest:
         register = await self._wait_for_catalogue()
         client = messages[0]._client
         if self._publisher is None:
-            self._publisher = ConfirmedPublisher(client)
-            await self._publisher.open()
+            publisher = ConfirmedPublisher(client)
+            await publisher.open()
+            self._publisher = publisher
         created_us = await self._inbox_created(client)
         onward: list[Onward] = []
         origins: list[Origin] = []
@@ -113,16 +113,22 @@ class Ingest:
             [(o.subject, o.payload, origin.id) for o, origin in zip(onward, origins, strict=True)]
         )
         missing = 0
+        personal: list[tuple[Msg, Origin]] = []
         for message, o, origin, stored in zip(messages, onward, origins, confirmed, strict=True):
             if not stored:
                 missing += 1
                 await message.nak(delay=_RETRY_S)
-                continue
-            if o.erase:
-                # Before the acknowledgement: should we die here, the redelivery finds it gone or erases it then.
-                with suppress(NotFoundError):
-                    await client.jetstream().delete_msg(subjects.INBOX, origin.seq)
-            await message.ack()
+            elif o.erase:
+                personal.append((message, origin))
+            else:
+                await message.ack()
+        for message, origin in personal:
+            # Before the acknowledgement: should we die here, the redelivery finds it gone or erases it then.
+            if await nats_broker.erase(client.jetstream(), subjects.INBOX, origin.seq):
+                await message.ack()
+            else:
+                missing += 1
+                await message.nak(delay=_RETRY_S)
         for outcome, n in outcomes.items():
             self._judged.labels(outcome).inc(n)
         if missing:

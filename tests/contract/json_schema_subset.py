@@ -3,8 +3,16 @@
 import re
 from typing import Any
 
-_TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
-_ANNOTATIONS = {"$schema", "$defs", "title", "description", "default", "format", "readOnly", "then", "else"}
+_TYPES: dict[str, Any] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "null": type(None),
+}
+_NOTES = {"$schema", "$defs", "title", "description", "default", "format", "readOnly", "discriminator", "then", "else"}
 
 
 def valid(schema: dict[str, Any], value: Any, root: dict[str, Any] | None = None) -> bool:
@@ -14,14 +22,14 @@ def valid(schema: dict[str, Any], value: Any, root: dict[str, Any] | None = None
 
 
 def _is(kind: str, value: Any) -> bool:
-    return isinstance(value, _TYPES[kind]) and not (kind == "integer" and isinstance(value, bool))
+    return isinstance(value, _TYPES[kind]) and not (kind in ("integer", "number") and isinstance(value, bool))
 
 
 def _holds(keyword: str, rule: Any, schema: dict[str, Any], value: Any, root: dict[str, Any]) -> bool:
     fields = value if isinstance(value, dict) else {}
-    number = value if _is("integer", value) else 0
+    number = value if _is("number", value) else 0
     match keyword:
-        case _ if keyword in _ANNOTATIONS:
+        case _ if keyword in _NOTES:
             return True
         case "$ref":
             return valid(root["$defs"][rule.removeprefix("#/$defs/")], value, root)
@@ -58,6 +66,8 @@ def _holds(keyword: str, rule: Any, schema: dict[str, Any], value: Any, root: di
             return not valid(rule, value, root)
         case "anyOf":
             return any(valid(each, value, root) for each in rule)
+        case "oneOf":
+            return [valid(each, value, root) for each in rule].count(True) == 1
         case "if":
             return valid(schema["then" if valid(rule, value, root) else "else"], value, root)
     raise AssertionError(f"the schema uses {keyword}, which this validator does not know")

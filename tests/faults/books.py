@@ -48,7 +48,7 @@ async def check(js: JetStreamContext, database_url: str, timezone: str, confirme
     for seq, sent in confirmed.items():
         # One that ought to count may repeat an id: then it is a duplicate, or a conflict where its content differs.
         allowed = {sent.reason} if sent.reason else {"counted", "duplicate", Reason.CONFLICT}
-        assert places[seq] in allowed, f"{seq}: {places[seq]}, not {allowed}: {str(sent):.400}"
+        assert places[seq] in allowed, f"{seq}: {places[seq]}, not {allowed}: {sent!s:.400}"
     counted = [seq for seq, place in places.items() if place == "counted"]
     events = [parse(confirmed[seq].body if seq in confirmed else await _stored(js, seq)) for seq in sorted(counted)]
     identities = {(event.opd, event.app, event.id) for event in events}

@@ -52,6 +52,7 @@ class Sent(NamedTuple):
     body: bytes
     event: Event | None
     reason: Reason | None
+    headers: dict[str, str] | None = None
 
 
 class Load:
@@ -72,7 +73,7 @@ class Load:
         """Publish until JetStream confirms it."""
         while True:
             try:
-                ack = await self.js.publish(sent.subject, sent.body, timeout=_CONFIRM_S)
+                ack = await self.js.publish(sent.subject, sent.body, timeout=_CONFIRM_S, headers=sent.headers)
             except nats.errors.Error:
                 self.retries += 1
                 await asyncio.sleep(0.1)
@@ -94,11 +95,12 @@ class Load:
                 workers.create_task(work())
 
     def poison(self) -> list[Sent]:
-        """One of each kind that cannot be an event."""
+        """One of each kind that cannot be an event, and an event with a header that the broker itself also uses."""
         good = _as_sent(self._city.live(datetime.now(UTC)))
         malformed = [Sent(good.subject, body, None, Reason.MALFORMED_JSON) for body in _MALFORMED]
         misdirected = [Sent(subject, good.body, None, Reason.BAD_SUBJECT) for subject in _MISDIRECTED]
-        return [*malformed, *misdirected, Sent(good.subject, b"x" * 200_000, None, Reason.TOO_LARGE)]
+        too_large = Sent(good.subject, b"x" * 200_000, None, Reason.TOO_LARGE)
+        return [*malformed, *misdirected, too_large, good._replace(headers={"Status": "404"})]
 
     def next(self) -> Sent:
         """The next message of the city."""

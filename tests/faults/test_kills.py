@@ -63,10 +63,11 @@ async def test_each_part_killed_once(whole: RunningHub, seed: int, say: Say) -> 
 
 @pytest.mark.faults
 async def test_each_part_killed_at_least_five_times(whole: RunningHub, seed: int, say: Say) -> None:
+    rng = Random(seed)
     rounds: list[tuple[Victim, ...]] = [(victim,) for victim in Victim for _ in range(5)]
     # And some where one dies while another is still getting up.
-    rounds += [tuple(Random(seed).sample(list(Victim), 2)) for _ in range(3)]
-    Random(seed).shuffle(rounds)
+    rounds += [tuple(rng.sample(list(Victim), 2)) for _ in range(3)]
+    rng.shuffle(rounds)
     async with under_load(whole, _CATALOGUE, seed, say) as experiment:
         for victims in rounds:
             await experiment.strike(*victims)

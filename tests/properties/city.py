@@ -15,20 +15,18 @@ import psycopg
 from opd_schemas.catalogue import Agency, Catalogue, Limit, Name
 from opd_schemas.catalogue import City as CityOfCatalogue
 from opd_schemas.event import Event as Published
-from opd_schemas.event import parse
 from services import catalogue_store, db
 from services.aggregator import transaction
-from services.aggregator.arrival import Arrival, read_event
+from services.aggregator.arrival import Arrival
 from services.aggregator.registry import Registry
 from services.aggregator.transaction import Outcome
-from services.ingest.onward import Origin, accepted
+from tests.arrivals import arrive
 from tests.databases import Database
 from tests.properties.reference import Event, moment
 from tests.properties.strategies import CATALOGUED, Batch, Delivery, Message
 from tests.properties.wall import Wall
 
 SQL = db.load(__file__, "dump.sql")
-_RECEIVED_US = 1_800_000_000_000_000
 
 
 class Place(NamedTuple):
@@ -100,26 +98,11 @@ class City:
 
 
 def arrival(opd: str, message: Message) -> Arrival:
-    """The message as the aggregator reads it, through the contract and ingest's own stamps.
-
-    Each agency has an INBOX of its own, so that its numbers begin at one.
-    """
+    """The message as the aggregator reads it; each agency has an INBOX of its own, whose numbers begin at one."""
     event = message.event
-    body = Published(
-        opd,
-        event.app,
-        event.kind,
-        event.state,
-        event.id,
-        moment(event.at),
-        event.unit,
-        event.service,
-        event.channel,
-        event.case,
-        event.voids,
-    ).to_json()
-    origin = Origin(created_us=int(opd.rpartition("-")[2]), seq=message.seq, received_us=_RECEIVED_US + message.seq)
-    return read_event(accepted(parse(body), body, origin, history=False).payload)
+    about = (event.unit, event.service, event.channel, event.case, event.voids)
+    published = Published(opd, event.app, event.kind, event.state, event.id, moment(event.at), *about)
+    return arrive(published, message.seq, created_us=int(opd.rpartition("-")[2]))
 
 
 def of_agency(opd: str, events: Iterable[Event]) -> list[Event]:

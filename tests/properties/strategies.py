@@ -41,6 +41,8 @@ UNITS = ("u1", "u2")
 SERVICES = ("s1", "s2")
 CHANNELS = ("online", "onsite", "email")
 CASES = ("c1", "c2")
+#: One of them is told about at random as well.
+STORIES = ("c2", "c3", "c4")
 MOST_EVENTS = 60
 
 _DISTANCES = st.one_of(
@@ -70,30 +72,53 @@ _INDEX = st.integers(0, MOST_EVENTS - 1)
 _SELDOM = st.integers(0, 9).map(lambda number: number == 9)
 
 
+_WHERE = (st.sampled_from(APPS), st.sampled_from(UNITS), st.sampled_from(SERVICES), st.sampled_from(CHANNELS))
+_STEP = st.tuples(st.integers(0, 3), st.sampled_from([0, 1, SECOND // 2, MINUTE, 15 * MINUTE, 7 * HOUR]), *_WHERE)
+
+
+@st.composite
+def _story(draw: st.DrawFn, times: Sequence[int]) -> list[Event]:
+    """A case as it should be: each state follows the last, though at any place."""
+    kind, case, at = (
+        draw(st.sampled_from(list(FOLLOWING))),
+        draw(st.sampled_from(STORIES)),
+        draw(st.sampled_from(times)),
+    )
+    states = FOLLOWING[kind]
+    state = next(iter(states))
+    events: list[Event] = []
+    for choice, pause, app, *place in draw(st.lists(_STEP, min_size=2, max_size=8)):
+        events.append(Event(app, "", kind, state, at, *place, case))
+        following = states[state].split()
+        if not following:
+            break
+        state, at = following[choice % len(following)], at + pause
+    return events
+
+
 @st.composite
 def publications(draw: st.DrawFn, zone: str) -> list[Event]:
     """Up to 60 events of two applications about a few cases, each with an id of its own but for a few."""
     times = draw(st.lists(moments(zone), min_size=1, max_size=15))
-    draft = st.tuples(
+    scattered = st.builds(
+        lambda what, at, app, case, *place: Event(app, "", *what, at, *place, case),
         _STATES[draw(st.sampled_from(_KINDS))],
         st.sampled_from(times),
-        *(st.sampled_from(codes) for codes in (APPS, CASES, UNITS, SERVICES, CHANNELS)),
-        _INDEX,
-        _SELDOM,
-        _SELDOM,
+        st.sampled_from(APPS),
+        st.sampled_from(CASES),
+        *_WHERE[1:],
     )
+    stories = draw(st.lists(_story(times), max_size=4))
     # Left to itself, a list of up to 60 has seldom more than ten.
-    size = draw(st.integers(1, MOST_EVENTS))
-    drafts = draw(st.lists(draft, min_size=size, max_size=size))
+    size = draw(st.integers(0 if stories else 1, MOST_EVENTS - sum(map(len, stories))))
+    events = [*itertools.chain(*stories), *draw(st.lists(scattered, min_size=size, max_size=size))]
     # Ids run from zero in each application, so that both use the same.
     numbers = {app: itertools.count() for app in APPS}
-    events = [
-        Event(app, f"e{next(numbers[app])}", kind, state, at, unit, service, channel, case)
-        for (kind, state), at, app, case, unit, service, channel, *_ in drafts
-    ]
+    events = [replace(event, id=f"e{next(numbers[event.app])}") for event in events]
+    odd = draw(st.lists(st.tuples(_INDEX, _SELDOM, _SELDOM), min_size=len(events), max_size=len(events)))
     return [
         _finish(event, events[index % len(events)], astray, same_id)
-        for event, (*_, index, astray, same_id) in zip(events, drafts, strict=True)
+        for event, (index, astray, same_id) in zip(events, odd, strict=True)
     ]
 
 

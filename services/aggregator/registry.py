@@ -61,11 +61,13 @@ class Registry:
                 await connection.execute(
                     SQL["add_sources"], [list(column) for column in zip(*new_sources, strict=True)]
                 )
-                await self._read_sources(connection)
             if new_series:
                 await connection.execute(SQL["add_series"], [list(column) for column in zip(*new_series, strict=True)])
-        if new_series:
-            async with self._pool.connection() as connection:
+        # Only now that they are committed: a database that dies at its COMMIT forgets the numbers, and so must we.
+        async with self._pool.connection() as connection:
+            if new_sources:
+                await self._read_sources(connection)
+            if new_series:
                 await self._read_series(connection)
 
     async def meet(self, sources: Set[int], series: Set[int]) -> None:

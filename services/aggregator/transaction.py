@@ -68,13 +68,14 @@ async def apply(
     """
     await _learn(registry, arrivals)
     async with connection.transaction():
+        held = await (await connection.execute(SQL["hold_rules"])).fetchone()
+        assert held is not None  # noqa: S101 - a SELECT of values always has a row
+        batch_id: int = held[1]
+        # Read only now: whoever changes the zone holds the rules alone until it is in force.
         found = await (await connection.execute(SQL["city"])).fetchone()
         if found is None:
             raise NotMigrated("The city's catalogue")
         registry.use_timezone(found[0])
-        held = await (await connection.execute(SQL["hold_rules"])).fetchone()
-        assert held is not None  # noqa: S101 - a SELECT of values always has a row
-        batch_id: int = held[1]
 
         fresh, repeats = await _enter(connection, registry, arrivals, batch_id)
         duplicates, conflicts = await _judge_repeats(connection, registry, repeats, batch_id)

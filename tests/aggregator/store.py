@@ -1,8 +1,8 @@
 """A few events of one counter, and what stands in the store after them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any, LiteralString, TypeVar
 
@@ -10,6 +10,7 @@ import psycopg
 
 from opd_schemas.event import Event
 from services.aggregator.arrival import Arrival
+from services.aggregator.transaction import SQL
 from tests.arrivals import arrive
 from tests.databases import Database
 
@@ -53,6 +54,13 @@ class Owner:
     def commits(self) -> list[int]:
         """The commit numbers that were given, sorted."""
         return [number for (number,) in self.query("SELECT commit_no FROM hub.commit_log ORDER BY 1")]
+
+    @contextmanager
+    def rules_alone(self) -> Iterator[psycopg.Connection]:
+        """Hold the rules alone, as whoever applies a catalogue; commits at the end."""
+        with psycopg.connect(self.url) as connection:
+            connection.execute(SQL["hold_rules_alone"])
+            yield connection
 
     def waiting(self) -> list[int]:
         """Process ids of the workers' sessions that wait for a lock; only their own role may see that."""

@@ -82,11 +82,13 @@ async def test_no_connection_to_be_had(owner: Owner, database: Database) -> None
     url = database.url_for("hub_aggregator")
     async with db.pool(url, size=2, name="aggregator", configure=transaction.prepare) as pool:
         worker = Worker(pool, Registry(pool))
+        held = [await pool.getconn(), await pool.getconn()]
+        pool.timeout = 0.1
         with capture_logs() as logs:
             async with meanwhile(worker.commit(BATCH)) as commit:
-                async with pool.connection(), pool.connection():
-                    pool.timeout = 0.1
-                    await until(lambda: len(logs) > 1)
+                await until(lambda: len(logs) > 1)
+                for connection in held:
+                    await pool.putconn(connection)
                 (outcome,) = await commit
     assert {entry["error"] for entry in logs} == {"PoolTimeout"}
     assert (outcome.counted, outcome.commit_no) == (3, 1)

@@ -66,7 +66,10 @@ def test_a_deadline_is_that_of_the_reference(data: st.DataObject) -> None:
     stops = data.draw(pauses(city))
     own = clock(city)
     end = start + 6 * DAY
-    span = data.draw(st.integers(1, max(1, own.net_us(start, end, stops))))
+    longest = max(1, own.net_us(start, end, stops))
+    # Some are used up at the very instant at which a pause begins.
+    up_to_a_pause = sorted({own.net_us(start, stop[0], stops) for stop in stops if start < stop[0] < end} - {0})
+    span = data.draw(st.one_of([st.integers(1, longest), *map(st.just, up_to_a_pause)]))
     wanted = reference.due(city.rules, city.zone, start, span, stops, end)
     assume(wanted is not None)
     assert own.add(start, span, stops) == wanted
@@ -211,6 +214,21 @@ def test_an_hour_that_is_shown_twice_is_open_twice() -> None:
     assert own.add(day, HOUR // 2) == day + 2.75 * HOUR
     assert own.opens_again(day + int(2.75 * HOUR)) == day + 3.25 * HOUR
     assert own.open_us(at("2026-03-29T00:00", AMSTERDAM), at("2026-03-30T00:00", AMSTERDAM)) == 0
+
+
+def test_what_the_clocks_leave_out_is_never_open() -> None:
+    island = ZoneInfo("Australia/Lord_Howe")
+    own = WorkClock(calendar({"hours": {"sun": ["02:00-02:30"]}}), island)
+    begins = at("2026-10-04T00:00", island)
+    assert own.open_us(begins, begins + DAY) == 0
+    assert local(own.opens_again(begins), island) == "2026-10-11T02:00"
+
+
+def test_what_is_due_when_a_pause_begins_does_not_wait_for_its_end() -> None:
+    own = WorkClock(calendar(OFFICE), JAKARTA)
+    pause = (at("2026-11-23T09:30"), at("2026-11-25T10:00"))
+    assert local(own.add(at("2026-11-23T07:30"), 2 * HOUR, [pause])) == "2026-11-23T09:30"
+    assert local(own.add(at("2026-11-23T07:30"), 3 * HOUR, [pause])) == "2026-11-25T11:00"
 
 
 def test_nothing_is_open_beyond_its_years() -> None:

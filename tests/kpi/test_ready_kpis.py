@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from opd_schemas.catalogue import Catalogue
-from opd_schemas.judgement import achievement, target_at
+from opd_schemas.judgement import Status, achievement, judge, target_at
 from opd_schemas.kpi import DIMENSIONS, Kpi
 from opd_schemas.kpi_check import check_kpis, places, unit_span
 from opd_schemas.measures import Overdue, ShareWithin
@@ -91,8 +91,15 @@ def _unit(city: Catalogue, unit: str) -> Kpi:
 def test_a_unit_of_time_has_a_length(city: Catalogue) -> None:
     assert unit_span(city, _unit(city, "minutes")) == timedelta(minutes=1)
     assert unit_span(city, _unit(city, "hours")) == timedelta(hours=1)
+    # The working day of the office calendar: 37.5 hours in five days (Perpres 21/2023).
+    assert unit_span(city, _unit(city, "working_days")) == timedelta(hours=7, minutes=30)
     assert unit_span(city, _unit(city, "percent")) is None
     assert unit_span(city, _unit(city, "count")) is None
+
+
+def test_no_value_that_meets_the_first_target_raises_a_warning(city: Catalogue) -> None:
+    for kpi in city.kpis:
+        assert judge(kpi, kpi.targets[0].value, 1000, stale=False).status is Status.OK, kpi.kpi
 
 
 def test_the_baseline_misses_the_target(city: Catalogue) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from opd_schemas.catalogue import Agency, Catalogue, City, Limit, Name
 from services import catalogue_store
+from services.aggregator.arrival import Arrival
 from services.aggregator.worker import Worker
 from services.errors import NotMigrated, TimeZoneFixed
 from tests.aggregator.store import Owner, ticket
-from tests.databases import Database, Databases
+from tests.databases import Database
 
 _WITHIN = """
 SELECT 'hour', m.name, limit_us, hour::text, s.unit, s.channel, n
@@ -66,7 +67,7 @@ async def test_a_later_limit_counts_as_if_it_had_always_been_there(worker: Worke
 
     assert catalogue_store.apply(owner.url, catalogue(60)).new_limits == 1
     assert ten_minutes(owner.query(_WITHIN)) == []
-    assert [row[6] for row in owner.query(_WITHIN) if row[0] == "day"] == [2, 1, 1]
+    assert [row[6] for row in owner.query(_WITHIN) if row[0] == "day"] == [1, 2, 1]
     assert catalogue_store.apply(owner.url, catalogue(10, 60)).new_limits == 1
     assert ten_minutes(owner.query(_WITHIN)) == from_the_start
 
@@ -75,9 +76,7 @@ async def test_a_later_limit_counts_as_if_it_had_always_been_there(worker: Worke
     assert owner.query("SELECT count(*) FROM hub.duration_limit") == [(0,)]
 
 
-async def test_a_limit_that_comes_while_events_flow(
-    new_worker: Callable[[], Awaitable[Worker]], owner: Owner, databases: Databases
-) -> None:
+async def test_a_limit_that_comes_while_events_flow(new_worker: Callable[[], Awaitable[Worker]], owner: Owner) -> None:
     """Each event is counted by the catalogue or by its worker, never by both and never by none."""
     catalogue_store.apply(owner.url, catalogue())
     workers = [await new_worker(), await new_worker()]
@@ -86,7 +85,7 @@ async def test_a_limit_that_comes_while_events_flow(
         for n in range(100, 220)
     ]
 
-    async def work(worker: Worker, mine: Sequence[Sequence]) -> None:
+    async def work(worker: Worker, mine: Sequence[Sequence[Arrival]]) -> None:
         for events in mine:
             await worker.commit(events)
 
@@ -117,7 +116,7 @@ def test_an_equal_catalogue_makes_no_version(owner: Owner) -> None:
     assert (other.changed, other.new_limits, other.version) == (True, 1, first.version + 1)
 
 
-def test_a_database_that_is_not_migrated(databases: Databases, database: Database) -> None:
+def test_a_database_that_is_not_migrated(database: Database) -> None:
     with psycopg.connect(database.owner_url) as connection:
         connection.execute("DROP SCHEMA hub, wall CASCADE")
     with pytest.raises(NotMigrated):

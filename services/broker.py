@@ -5,6 +5,9 @@ confirmed or known not to be.
 import asyncio
 import contextlib
 import logging
+import os
+import re
+import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +25,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import StreamInfo
 from nats.js.errors import APIError
+from nats.protocol import parser
 
 from services.micros import to_us
 
@@ -48,6 +52,51 @@ def connect(url: str, *, name: str, **options: Any) -> NatsBroker:
         connect_timeout=5,
         **options,
     )
+
+
+_process_headers = Client._process_headers
+
+
+async def _safe_headers(self: Client, headers: bytes | None) -> dict[str, str] | None:
+    """The headers of a message, or None if they are broken: nats-py would stop reading for good."""
+    try:
+        return await _process_headers(self, headers)
+    except Exception:
+        # What a publisher may write into headers is not foreseen; the hub needs none of them.
+        return None
+
+
+def _safe_message(
+    self: Client, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+) -> Msg:
+    """A message whatever its subject, which need not be UTF-8: nats-py would stop reading for good."""
+    return self.msg_class(
+        subject=subject.decode("utf-8", "backslashreplace"),
+        reply=reply.decode("utf-8", "backslashreplace"),
+        data=data,
+        headers=headers,
+        _client=self,
+        _sid=sid,
+    )
+
+
+Client._process_headers = _safe_headers  # type: ignore[method-assign]
+Client._build_message = _safe_message  # type: ignore[method-assign]
+# To the broker only space and tab end a word; nats-py takes a vertical tab or form feed in a subject for the end of it,
+# then the line for a fault of the protocol, and connects anew, for ever.
+_WORD, _GAP = rb"([^ \t\r\n]+)", rb"[ \t]+"
+_ADDRESS = _GAP + _WORD + _GAP + _WORD + _GAP + rb"(" + _WORD + _GAP + rb")?"
+parser.MSG_RE = re.compile(rb"\AMSG" + _ADDRESS + rb"(\d+)\r\n")
+parser.HMSG_RE = re.compile(rb"\AHMSG" + _ADDRESS + rb"(\d+)" + _GAP + rb"(\d+)\r\n")
+
+
+def _reads_no_more(client: Client) -> bool:
+    return client.is_connected and client._reading_task is not None and client._reading_task.done()
+
+
+def _end_process() -> None:
+    print("the client stopped reading from the broker; ending the process", file=sys.stderr, flush=True)
+    os._exit(70)
 
 
 @dataclass
@@ -84,6 +133,11 @@ async def _fetch(
         # FastStream's loop would come straight back and starve everything else.
         await asyncio.sleep(1)
         raise nats.errors.ConnectionClosedError
+    if _reads_no_more(client):
+        await asyncio.sleep(1)
+        # A client that reconnects has a new task by now, or says that it is not connected.
+        if _reads_no_more(client):
+            _end_process()
     standing.full = max(standing.full, batch)
     follow_up = batch < standing.full
     deadline = time.monotonic() + (timeout or 0)
@@ -243,6 +297,12 @@ def sequence_and_time(message: Msg) -> tuple[int, int]:
     tokens = message.reply.split(".")
     at = 5 if len(tokens) == 9 else 7
     return int(tokens[at]), int(tokens[at + 2]) // 1000
+
+
+def is_first_delivery(message: Msg) -> bool:
+    """Whether the stream delivers it for the first time; first deliveries come in the order of their sequences."""
+    tokens = message.reply.split(".")
+    return tokens[4 if len(tokens) == 9 else 6] == "1"
 
 
 def created_us(info: StreamInfo) -> int:

@@ -61,7 +61,7 @@ class Unreachable(HubError):
     """A server does not answer."""
 
     def __init__(self, what: str, where: str) -> None:
-        super().__init__(f"{what} at {where} does not answer; start it with: warroom up, or see: warroom status")
+        super().__init__(f"{what} at {where} does not answer; start it with: warroom up")
 
 
 class TimeZoneFixed(HubError):

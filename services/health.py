@@ -9,26 +9,35 @@ from dataclasses import dataclass
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
-#: A service that has work and finishes none of it for this long is not well.
+#: A service that has work and finishes none of it for this long is stuck.
 STUCK_S = 30.0
+#: Figures that lie further behind than this are not live.
+BEHIND_S = 60.0
 
 
 @dataclass
 class Progress:
-    """What a service's handler notes: when it last finished a batch, and how old the newest message in it was."""
+    """What a service's handler notes of its batches; one consumer's messages come in order, so the batch in hand is
+    the oldest there is.
+    """
 
+    in_hand_us: int | None = None
     finished: float = 0.0
-    received_us: int = 0
+    lagging_since: float | None = None
 
-    def note(self, received_us: int) -> None:
-        """A batch was finished; its newest message reached INBOX at `received_us`."""
+    def begin(self, received_us: int | None) -> None:
+        """A batch was taken; its oldest message reached INBOX at `received_us`."""
+        self.in_hand_us = received_us
+
+    def finish(self) -> None:
+        """The batch in hand is done."""
+        self.in_hand_us = None
         self.finished = time.monotonic()
-        self.received_us = received_us
 
 
 @dataclass(frozen=True)
 class Health:
-    """`lag` messages are not confirmed yet; what is being worked on reached the hub `age_s` ago. `problem` or well."""
+    """`lag` messages are unconfirmed, the oldest in hand `age_s` old (0: none is); `problem` None is well."""
 
     lag: int
     age_s: float
@@ -38,8 +47,8 @@ class Health:
         return {"lag": self.lag, "age_s": round(self.age_s, 3), "problem": self.problem}
 
 
-async def look(js: JetStreamContext, stream: str, durable: str, progress: Progress, *, started: float) -> Health:
-    """The health of one consumer; `started` is the monotonic time at which the process began."""
+async def look(js: JetStreamContext, stream: str, durable: str, progress: Progress) -> Health:
+    """The health of one consumer; whether it is stuck shows by the second look."""
     try:
         info = await js.consumer_info(stream, durable, timeout=3)
     except NotFoundError:
@@ -47,11 +56,17 @@ async def look(js: JetStreamContext, stream: str, durable: str, progress: Progre
     except Exception as error:
         return Health(0, 0.0, f"NATS does not answer ({type(error).__name__}); see: warroom status")
     lag = (info.num_pending or 0) + (info.num_ack_pending or 0)
+    now = time.monotonic()
     if lag == 0:
+        progress.lagging_since = None
         return Health(0, 0.0, None)
-    idle = time.monotonic() - max(progress.finished, started)
-    age = time.time() - progress.received_us / 1e6 if progress.received_us else idle
-    problem = (
-        f"{lag} messages wait and none was finished for {idle:.0f} s; see the service's log" if idle > STUCK_S else None
-    )
+    if progress.lagging_since is None or progress.finished > progress.lagging_since:
+        progress.lagging_since = max(now, progress.finished)
+    idle = now - progress.lagging_since
+    age = 0.0 if progress.in_hand_us is None else max(0.0, time.time() - progress.in_hand_us / 1e6)
+    problem = None
+    if idle > STUCK_S:
+        problem = f"{lag} messages wait and none was finished for {idle:.0f} s; see the service's log"
+    elif age > BEHIND_S:
+        problem = f"{lag} messages wait, the oldest for {age:.0f} s; it is catching up"
     return Health(lag, age, problem)

@@ -5,10 +5,14 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from urllib.error import HTTPError
 
 import nats
+import psycopg
 
 from deploy.local.stack import Endpoints, Program, Stack, StackError
+from deploy.local.state import Memory
+from deploy.local.supervise import Supervisor
 from opd_schemas.catalogue import Catalogue
 from services import catalogue_store, streams
 from services.catalogue import load
@@ -16,6 +20,8 @@ from services.sql.runner import migrate
 
 INGEST = "ingest"
 AGGREGATOR = "aggregator"
+#: The ready city, for a hub that has no catalogue yet.
+SAMPLE = Path("schemas/catalogue")
 #: Seconds for a service to start on a busy machine.
 _PATIENCE_S = 60.0
 
@@ -35,6 +41,13 @@ def prepare(endpoints: Endpoints, catalogue: Catalogue | None) -> None:
     asyncio.run(declare_streams(endpoints.nats_url_for("hub-admin")))
     if catalogue is not None:
         catalogue_store.apply(endpoints.database_url, catalogue)
+
+
+def in_force(database_url: str) -> Catalogue | None:
+    """The catalogue in force; None in a database that never had one."""
+    with psycopg.connect(database_url, connect_timeout=5) as connection:
+        row = connection.execute(catalogue_store.SQL["newest"]).fetchone()
+    return Catalogue.model_validate(row[1]) if row else None
 
 
 def programs(stack: Stack, endpoints: Endpoints, *, aggregators: int = 1) -> list[Program]:
@@ -57,27 +70,45 @@ def programs(stack: Stack, endpoints: Endpoints, *, aggregators: int = 1) -> lis
 def up(state: Path, folder: Path | None, *, aggregators: int = 1) -> Endpoints:
     """Start everything and wait until servers and services answer.
 
-    `folder` holds the catalogue; with None the one in force stays.
+    `folder` holds the catalogue; with None the one in force stays, and a hub that has none gets the ready city.
     """
     catalogue = load(folder) if folder is not None else None
     stack = Stack(state)
-    endpoints = stack.up(applications=list(catalogue.applications()) if catalogue is not None else None)
+    endpoints = stack.up()
     prepare(endpoints, catalogue)
+    stored = in_force(endpoints.database_url)
+    if stored is None:
+        stored = load(SAMPLE)
+        catalogue_store.apply(endpoints.database_url, stored)
+    # Only now: a catalogue that the database refuses must not change who may publish.
+    endpoints = stack.reconfigure(list(stored.applications()))
     services = programs(stack, endpoints, aggregators=aggregators)
     stack.add_programs(services)
+    _stop_surplus(stack, {service.name for service in services})
     for service in services:
-        _wait_until_well(stack, service)
+        _wait_until_up(stack, service)
     return endpoints
 
 
-def _wait_until_well(stack: Stack, service: Program) -> None:
-    """Return once the service says of itself that it keeps up."""
+def _stop_surplus(stack: Stack, wanted: set[str]) -> None:
+    """Stop the workers that an earlier `up` had and this one has not."""
+    running = Supervisor(stack.state, Memory.read(stack.state / "memory.json")).names()
+    for name in running - wanted:
+        if name.startswith(f"{AGGREGATOR}-"):
+            stack.stop(name)
+
+
+def _wait_until_up(stack: Stack, service: Program) -> None:
+    """Return once the service answers for its health, which it does when it has begun to take messages."""
     url = f"http://127.0.0.1:{service.environment['WARROOM_HTTP_PORT']}/healthz"
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
+        except HTTPError:
+            # It is up and says so itself; after an outage it may have to catch up first.
+            return
         except OSError as error:
             if time.monotonic() > deadline:
                 raise StackError(f"{service.name} is not well ({error}); see {stack.log(service.name)}") from None

@@ -39,6 +39,8 @@ EXTENSION_NAME_PATTERN = r"^[a-z0-9]{1,20}$"
 _EXTENSION_NAME = re.compile(EXTENSION_NAME_PATTERN)
 #: CloudEvents integers have 32 bits; a longer one could not be written again.
 EXTENSION_INTEGERS = range(-(2**31), 2**31)
+#: Room for a trace id, not for a text about a person: extensions reach everybody who reads the hub's events.
+EXTENSION_CHARACTERS = 256
 #: CloudEvents extensions that only the hub stamps.
 HUB_EXTENSIONS = ("hubinbox", "hubreceived", "hubdigest", "hubtime", "hubhistory")
 
@@ -110,7 +112,7 @@ class Event:
 
     def digest(self) -> bytes:
         """16 bytes: whether two events under one id say the same; extensions (a retry's trace) do not count."""
-        content = (self.type, self.time, self.unit, self.service, self.channel, self.case, self.voids)
+        content = (self.kind, self.state, self.time, self.unit, self.service, self.channel, self.case, self.voids)
         return hashlib.blake2b(orjson.dumps(content), digest_size=16).digest()
 
     def to_json(self) -> bytes:
@@ -219,7 +221,8 @@ def parse(body: bytes) -> Event:
             raise Refusal(
                 Reason.INVALID_ENVELOPE,
                 privacy.mask_text(name)[:40],
-                "extension attributes are 1 to 20 of a-z and 0-9, hold a text, whole number (32 bits) or truth value,"
+                "extension attributes are 1 to 20 of a-z and 0-9, hold a text (at most"
+                f" {EXTENSION_CHARACTERS} printable characters of ASCII), whole number (32 bits) or truth value,"
                 " and do not begin with the hub's own names",
             )
     return _event(envelope, extensions)
@@ -246,7 +249,9 @@ def _refuse_repeated_keys(body: bytes) -> None:
 
 
 def _is_extension_value(value: object) -> bool:
-    return isinstance(value, str) or (isinstance(value, int) and value in EXTENSION_INTEGERS)
+    if isinstance(value, str):
+        return len(value) <= EXTENSION_CHARACTERS and value.isascii() and value.isprintable()
+    return isinstance(value, int) and value in EXTENSION_INTEGERS
 
 
 def _known_data(data: dict[str, Any]) -> bool:

@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TypeVar
 
 import nats.errors
 import orjson
@@ -19,8 +18,8 @@ from opd_schemas import subjects
 from services import broker as nats_broker
 from services import db, watchdog
 from services.aggregator import transaction
-from services.aggregator.arrival import Arrival, Refused, read_event, read_reject
-from services.aggregator.purge import purge
+from services.aggregator.arrival import Arrival, Refused, read_event, read_reject, unread
+from services.aggregator.purge import Bounds
 from services.aggregator.registry import Registry
 from services.aggregator.worker import Worker
 from services.health import Progress, look
@@ -28,16 +27,32 @@ from services.settings import Settings
 
 log = structlog.get_logger("aggregator")
 _PURGE_EVERY_S = 60.0
-Read = TypeVar("Read", Arrival, Refused)
 
 
-def read_all(messages: Sequence[Msg], read: Callable[[bytes], Read]) -> list[Read]:
-    """Read a batch; what ingest cannot have written is logged and left out (only ingest may publish there)."""
-    found: list[Read] = []
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
+
+
+def read_events(messages: Sequence[Msg]) -> tuple[list[Arrival], list[Refused]]:
+    """Read a batch of EVENTS; what bears ingest's stamps and cannot be read goes into quarantine."""
+    arrivals: list[Arrival] = []
+    refused: list[Refused] = []
     for message in messages:
         try:
-            found.append(read(message.data))
-        except (ValueError, KeyError, TypeError) as error:
+            arrivals.append(read_event(message.data))
+        except _UNREADABLE as error:
+            log.error("cannot be read", subject=message.subject, error=type(error).__name__)
+            if (reject := unread(message.data)) is not None:
+                refused.append(reject)
+    return arrivals, refused
+
+
+def read_rejects(messages: Sequence[Msg]) -> list[Refused]:
+    """Read a batch of REJECTS; what ingest cannot have written is left out."""
+    found: list[Refused] = []
+    for message in messages:
+        try:
+            found.append(read_reject(message.data))
+        except _UNREADABLE as error:
             log.error("not written by ingest", subject=message.subject, error=type(error).__name__)
     return found
 
@@ -70,7 +85,6 @@ def create_app(settings: Settings) -> AsgiFastStream:
     )
     lag = Gauge("warroom_aggregator_lag", "Messages not yet acknowledged", ["stream"], registry=metrics)
     progress = {subjects.EVENTS: Progress(), subjects.REJECTS: Progress()}
-    started = time.monotonic()
 
     pool = db.pool(settings.database_url, size=3, name="aggregator", configure=transaction.prepare)
     worker = Worker(pool, Registry(pool))
@@ -78,6 +92,8 @@ def create_app(settings: Settings) -> AsgiFastStream:
 
     async def commit(stream: str, messages: Sequence[Msg], arrivals: list[Arrival], refused: list[Refused]) -> None:
         began = time.monotonic()
+        received = [a.received_us for a in arrivals] + [r.received_us for r in refused]
+        progress[stream].begin(min(received, default=None))
         for outcome in await worker.commit(arrivals, refused):
             events.labels("counted").inc(outcome.counted)
             events.labels("duplicate").inc(outcome.duplicates)
@@ -85,17 +101,16 @@ def create_app(settings: Settings) -> AsgiFastStream:
             await broker.connection.publish(subjects.KPI_CHANGED, announcement(outcome))
         for message in messages:
             await message.ack()
-        received = [a.received_us for a in arrivals] + [r.received_us for r in refused]
+        progress[stream].finish()
         if received:
-            progress[stream].note(max(received))
             age.observe(time.time() - min(received) / 1e6)
         seconds.observe(time.monotonic() - began)
 
     async def on_events(messages: Sequence[Msg]) -> None:
-        await commit(subjects.EVENTS, messages, read_all(messages, read_event), [])
+        await commit(subjects.EVENTS, messages, *read_events(messages))
 
     async def on_rejects(messages: Sequence[Msg]) -> None:
-        await commit(subjects.REJECTS, messages, [], read_all(messages, read_reject))
+        await commit(subjects.REJECTS, messages, [], read_rejects(messages))
 
     durable = subjects.AGGREGATOR_DURABLE
     nats_broker.on_batches(broker, "aggregator", subjects.EVENTS, durable, batch=settings.batch, handle=on_events)
@@ -104,9 +119,7 @@ def create_app(settings: Settings) -> AsgiFastStream:
     @get
     async def health(_: object) -> AsgiResponse:
         states = {
-            stream: await look(
-                broker.connection.jetstream(), stream, subjects.AGGREGATOR_DURABLE, progress[stream], started=started
-            )
+            stream: await look(broker.connection.jetstream(), stream, subjects.AGGREGATOR_DURABLE, progress[stream])
             for stream in progress
         }
         for stream, state in states.items():
@@ -119,10 +132,11 @@ def create_app(settings: Settings) -> AsgiFastStream:
         )
 
     async def keep_bounds() -> None:
+        bounds = Bounds()
         while True:
             await asyncio.sleep(_PURGE_EVERY_S)
             try:
-                await purge(broker.connection.jetstream())
+                await bounds.keep(broker.connection.jetstream())
             except (JetStreamError, nats.errors.Error) as error:
                 log.warning("streams were not purged; tried again in a minute", error=type(error).__name__)
 

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import orjson
 
+from opd_schemas import privacy
 from opd_schemas.events import KINDS
+from opd_schemas.refusal import Reason
 
 
 class Arrival(NamedTuple):
@@ -50,7 +52,7 @@ class Refused(NamedTuple):
 
 
 def read_event(body: bytes) -> Arrival:
-    """Read one message of EVENTS; raises ValueError or KeyError if ingest did not write it."""
+    """Read one message of EVENTS; raises a ValueError, KeyError, TypeError or AttributeError if ingest did not."""
     document = orjson.loads(body)
     _, _, opd, app = document["source"].split("/")
     _, kind, state, _ = document["type"].split(".")
@@ -80,8 +82,32 @@ def read_event(body: bytes) -> Arrival:
     )
 
 
+def unread(body: bytes) -> Refused | None:
+    """The reject of a message that bears ingest's stamps and that `read_event` fails on: a newer ingest may have
+    written it. None if it bears none, so that nothing of ours can be in it.
+    """
+    try:
+        document = orjson.loads(body)
+        created, seq = document["hubinbox"].split(":")
+        return Refused(
+            int(created),
+            int(seq),
+            Reason.NOT_STORABLE,
+            "",
+            "this aggregator cannot read it; bring it to the version of ingest, then replay the event",
+            "",
+            None,
+            None,
+            None,
+            privacy.mask_text(body.decode("utf-8", "backslashreplace")),
+            int(document["hubreceived"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def read_reject(body: bytes) -> Refused:
-    """Read one message of REJECTS; raises ValueError or KeyError if ingest did not write it."""
+    """Read one message of REJECTS; raises a ValueError, KeyError, TypeError or AttributeError if ingest did not."""
     document = orjson.loads(body)
     data = document["data"]
     created, seq = document["hubinbox"].split(":")

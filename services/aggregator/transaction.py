@@ -248,7 +248,7 @@ async def read_cases(connection: Connection, keys: Sequence[CaseKey]) -> list[St
     """The cases of `keys`, in that order; one that is new gets a number."""
     rows = await connection.execute(SQL["read_cases"], [list(column) for column in zip(*keys, strict=True)])
     cases: list[StoredCase | None] = [None] * len(keys)
-    async for ord_, case_no, transitions, voids in rows:
+    for ord_, case_no, transitions, voids in await rows.fetchall():
         cases[ord_ - 1] = StoredCase(
             keys[ord_ - 1],
             case_no,
@@ -263,9 +263,8 @@ async def read_contributions(connection: Connection, case_nos: Sequence[int]) ->
     """The stored contributions of the cases, by case."""
     found: dict[int, list[Contribution]] = {}
     if case_nos:
-        async for case_no, series_id, measure_id, at, value in await connection.execute(
-            SQL["read_contributions"], (list(case_nos),)
-        ):
+        rows = await connection.execute(SQL["read_contributions"], (list(case_nos),))
+        for case_no, series_id, measure_id, at, value in await rows.fetchall():
             found.setdefault(case_no, []).append(Contribution(series_id, measure_id, to_us(at), value))
     return found
 
@@ -281,23 +280,21 @@ async def write_cases(
     shrank = False
     for (case, before), meaning in zip(changes, meanings, strict=True):
         merged.append(_case_row(case, meaning))
-        gained = Counter(meaning.contributions)
-        if before:
-            had = Counter(before)
-            lost = had - gained
-            gained -= had
-            if lost:
-                # Something was taken back: this case's contributions are written anew, the sums move by the difference.
-                shrank = True
-                rewritten.append(case.case_no)
-                delta += [
-                    (case.case_no, c[0], c[1], binary_timestamp(c[2]), c[3], 0, True) for c in meaning.contributions
-                ]
-                delta += [(case.case_no, *_at(c), -n, False) for c, n in lost.items()]
-                delta += [(case.case_no, *_at(c), n, False) for c, n in gained.items()]
-                continue
-        for c, n in gained.items():
-            delta += [(case.case_no, *_at(c), 1, True)] * n
+        if not before:
+            delta += [(case.case_no, *_at(c), 1, True) for c in meaning.contributions]
+            continue
+        had, has = Counter(before), Counter(meaning.contributions)
+        lost, gained = had - has, has - had
+        if lost:
+            # Something was taken back: this case's contributions are written anew, the sums move by the difference.
+            shrank = True
+            rewritten.append(case.case_no)
+            delta += [(case.case_no, *_at(c), 0, True) for c in meaning.contributions]
+            delta += [(case.case_no, *_at(c), -n, False) for c, n in lost.items()]
+            delta += [(case.case_no, *_at(c), n, False) for c, n in gained.items()]
+        else:
+            for c, n in gained.items():
+                delta += [(case.case_no, *_at(c), 1, True)] * n
 
     async with connection.cursor() as cursor:
         await _copy(cursor, "copy_merged", _MERGED, merged)

@@ -78,6 +78,7 @@ async def repair(pool: Pool, *, on_progress: Callable[[int, int], None] = lambda
             verdict, mends = await _check(pool, connection, on_progress)
             if verdict.differences:
                 registry = await _registry(pool, connection)
+                await connection.execute(SQL["drop_surplus_events"])
                 await _restore_ledger(connection)
                 await connection.execute(SQL["drop_cases"], (mends.surplus,))
                 await connection.execute(SQL["drop_orphans"])

@@ -23,10 +23,12 @@ GROUP BY 1, 2, 3 HAVING count(*) > 1 OR count(l.event_id) = 0
 ORDER BY 1, 2, 3
 
 -- name: events_by_case
-SELECT e.case_id, s.kind, s.opd, (extract(epoch FROM e.at) * 1000000)::bigint, e.state, e.series_id, e.source_id,
+-- A raw event that stands twice is one event.
+SELECT DISTINCT ON (e.case_id COLLATE "C", s.kind COLLATE "C", s.opd COLLATE "C", e.source_id, e.event_id)
+       e.case_id, s.kind, s.opd, (extract(epoch FROM e.at) * 1000000)::bigint, e.state, e.series_id, e.source_id,
        e.event_id, e.voids
 FROM hub.event e JOIN hub.series s USING (series_id)
-ORDER BY e.case_id COLLATE "C", s.kind COLLATE "C", s.opd COLLATE "C"
+ORDER BY e.case_id COLLATE "C", s.kind COLLATE "C", s.opd COLLATE "C", e.source_id, e.event_id
 
 -- name: cases
 SELECT case_id, kind, opd, case_no, opened_at, nullif(closed_at, 'infinity'), last_at, state, series_id, channel, flags,
@@ -96,6 +98,12 @@ LEFT JOIN (SELECT source_id, max(received_at) AS heard_at FROM hub.event WHERE N
        USING (source_id)
 WHERE h.heard_at IS DISTINCT FROM e.heard_at
 ORDER BY 1, 2
+
+-- name: drop_surplus_events
+DELETE FROM hub.event e WHERE (e.tableoid, e.ctid) IN (
+    SELECT t, c FROM (SELECT tableoid AS t, ctid AS c,
+                             row_number() OVER (PARTITION BY source_id, event_id ORDER BY batch_id) AS copy
+                      FROM hub.event) every WHERE copy > 1)
 
 -- name: missing_in_ledger
 SELECT e.source_id, e.batch_id, o.opd, o.app, coalesce(s.kind, 'app'), e.state, e.event_id, e.at, s.unit, s.service,

@@ -72,8 +72,27 @@ class Worker:
                 parts = [(arrivals[:half_a], refused[:half_r]), (arrivals[half_a:], refused[half_r:])]
             return [outcome for a, r in parts if a or r for outcome in await self.commit(a, r)]
         if refused:
-            raise error
+            if refused[0].reason == Reason.NOT_STORABLE:
+                raise error
+            return await self.commit((), (_bare(refused[0], error.sqlstate or ""),))
         return await self.commit((), (unstorable(arrivals[0], error.sqlstate or ""),))
+
+
+def _bare(refused: Refused, sqlstate: str) -> Refused:
+    """A reject whose own texts cannot be stored: that it was, and when, is kept; what it said stays in INBOX."""
+    return Refused(
+        refused.inbox_created_us,
+        refused.inbox_seq,
+        Reason.NOT_STORABLE,
+        "",
+        f"refused, and the store refuses the reject (SQLSTATE {sqlstate}); report it to the hub's maintainer",
+        "",
+        None,
+        None,
+        None,
+        "",
+        refused.received_us,
+    )
 
 
 def unstorable(a: Arrival, sqlstate: str) -> Refused:

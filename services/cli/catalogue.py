@@ -47,7 +47,7 @@ def apply_command(context: typer.Context, folder: Folder) -> None:
 
 
 def apply(own: Context, folder: Path) -> catalogue_store.Applied:
-    """Load the folder, store it, give its applications their accounts, and tell the services."""
+    """Load the folder, store it, then give its applications their accounts, and tell the services."""
     catalogue = load(folder)
     endpoints = own.endpoints()
     applied = catalogue_store.apply(endpoints.database_url, catalogue)

@@ -22,6 +22,7 @@ from nats.js.errors import APIError, NotFoundError
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
+import opd_sdk.errors
 from deploy.local.state import Endpoints, StackError
 from services.errors import HubError, Unreachable
 
@@ -129,7 +130,9 @@ def span(text: str) -> timedelta:
 
 def complain(error: BaseException) -> str | None:
     """One line for an error that a person can mend; None for one that is a bug."""
-    if isinstance(error, HubError | StackError):
+    if isinstance(error, BaseExceptionGroup):
+        return complain(error.exceptions[0])
+    if isinstance(error, HubError | StackError | opd_sdk.errors.HubError):
         return str(error)
     if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
         return "the database lacks the hub's tables; run: warroom migrate"
@@ -137,7 +140,7 @@ def complain(error: BaseException) -> str | None:
         return "this database role may not do that; give the owner's URL in WARROOM_DATABASE_URL"
     if isinstance(error, psycopg.OperationalError):
         first = (str(error).strip().splitlines() or ["no answer"])[0]
-        return f"the database does not answer ({first}); start it with: warroom up, or see: warroom status"
+        return f"the database does not answer ({first}); start it with: warroom up"
     if isinstance(error, NotFoundError):
         return "a stream of the hub is missing; run: warroom migrate"
     if isinstance(error, APIError | nats.errors.Error | asyncio.TimeoutError):

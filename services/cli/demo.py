@@ -19,12 +19,12 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.local import hub
-from deploy.local.stack import Stack
+from deploy.local.stack import Stack, StackError
 from opd_schemas import subjects
+from opd_schemas.catalogue import Catalogue
 from services.catalogue import load
 from services.cli.context import Context, err, nats_connection, out
 from services.cli.simulate import Duration, Rate, Seed, Speed
-from services.cli.stack import CATALOGUE
 from services.operator.books import Books, read_books
 from services.operator.live import Live, city, newest_batch, read_live
 from services.operator.settle import settle
@@ -87,9 +87,10 @@ def demo(
     was_running = stack.is_running()
     began = time.monotonic()
     err.print(own.say("Menyiapkan hub…", "Setting up the hub…"))
-    hub.up(own.state, CATALOGUE)
+    endpoints = hub.up(own.state, None)
     try:
-        ending = asyncio.run(_play(own, duration=duration, rate=rate, speed=speed, seed=seed, began=began))
+        catalogue = _ready_city(endpoints.database_url)
+        ending = asyncio.run(_play(own, catalogue, duration=duration, rate=rate, speed=speed, seed=seed, began=began))
     finally:
         if not was_running:
             stack.down()
@@ -98,9 +99,32 @@ def demo(
         raise typer.Exit(1)
 
 
-async def _play(own: Context, *, duration: float | None, rate: float, speed: float, seed: int, began: float) -> Ending:
+def _ready_city(database_url: str) -> Catalogue:
+    """The catalogue in force, which must be that of the ready city: invented events have no place in a real one."""
+    found, sample = hub.in_force(database_url), load(hub.SAMPLE)
+
+    def mark(catalogue: Catalogue) -> tuple[str, set[str]]:
+        return catalogue.city.name, {agency.opd for agency in catalogue.agencies}
+
+    if found is None or mark(found) != mark(sample):
+        raise StackError(
+            f"the demo plays the ready city ({sample.city.name}), and this hub holds another;"
+            " use a folder of its own: warroom --state DIR demo"
+        )
+    return found
+
+
+async def _play(
+    own: Context,
+    catalogue: Catalogue,
+    *,
+    duration: float | None,
+    rate: float,
+    speed: float,
+    seed: int,
+    began: float,
+) -> Ending:
     endpoints = own.endpoints()
-    catalogue = load(CATALOGUE)
     counts = Counts()
 
     def report(newest: Counts) -> None:

@@ -12,10 +12,11 @@ from rich.table import Table
 
 from deploy.local.state import Endpoints
 from opd_schemas import subjects
+from services.catalogue import load
 from services.cli.catalogue import apply as put_into_force
 from services.cli.context import Context, err, nats_connection, out, print_json, run
 from services.errors import NotMigrated
-from services.importer.send import Progress, Report, import_file
+from services.importer.send import Progress, Report, check_file, import_file
 from services.operator.books import Books, read_books
 from services.operator.live import SQL
 from services.operator.settle import settle
@@ -39,6 +40,8 @@ def import_(
     """Import history; it may be interrupted (it goes on where it was) and repeated (an event counts once)."""
     own: Context = context.obj
     if catalogue is not None:
+        # Before anything changes: a file that cannot be read, or a map that does not fit it.
+        check_file(file, map_, timezone=load(catalogue).city.timezone)
         put_into_force(own, catalogue)
     endpoints = own.endpoints()
     timezone = _timezone(endpoints)
@@ -107,8 +110,10 @@ def _show(own: Context, report: Report, books: Books) -> None:
         out.print(table)
     out.print(
         say(
-            f"Dihitung {books.counted:,}, sudah pernah {books.duplicates:,}, dikarantina {books.quarantined:,}.",
-            f"Counted {books.counted:,}, counted before {books.duplicates:,}, quarantined {books.quarantined:,}.",
+            f"Sejak impor dimulai, semua pengirim bersama: dihitung {books.counted:,}, "
+            f"sudah pernah {books.duplicates:,}, dikarantina {books.quarantined:,}.",
+            f"Since the import began, all publishers together: counted {books.counted:,}, "
+            f"counted before {books.duplicates:,}, quarantined {books.quarantined:,}.",
         )
     )
     if books.quarantined:

@@ -44,16 +44,19 @@ def list_(
         return
     table = Table(box=None, header_style="bold")
     say = own.say
-    for heading in ("no", say("diterima", "received"), say("alasan", "reason"), say("kolom", "field"), "OPD/app", "id"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading == "no" else "left")
+    # Texts give way on a narrow screen; the number, by which an event is called, never does.
+    table.add_column("no", no_wrap=True, justify="right", min_width=max(len(str(r.inbox_seq)) for r in found))
+    table.add_column(say("diterima", "received"), no_wrap=True, min_width=14)
+    for heading in (say("alasan", "reason"), say("kolom", "field"), "OPD/app", "id"):
+        table.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=1)
     for r in found:
         table.add_row(
             str(r.inbox_seq),
             r.received_at.astimezone().strftime("%m-%d %H:%M:%S"),
             r.reason,
-            r.field[:24],
+            r.field,
             f"{r.opd or '-'}/{r.app or '-'}",
-            (r.event_id or "-")[:36],
+            r.event_id or "-",
         )
     out.print(table)
     out.print(say("\nLihat satu: warroom rejects show NO", "\nLook at one: warroom rejects show NO"))
@@ -61,7 +64,10 @@ def list_(
 
 @app.command()
 def show(context: typer.Context, number: Number, json: Json = False) -> None:
-    """One refused event: why, where it came from, and its payload with personal data masked."""
+    """One refused event: why, where it came from, and its payload with personal data masked.
+
+    Numbers begin anew with a new INBOX; then this is the newest of that number.
+    """
     own: Context = context.obj
 
     async def work() -> quarantine.Reject:
@@ -110,9 +116,9 @@ def replay(
                 await quarantine.replay(client, connection, number, mended=mended)
                 return 1, 0
             numbers = await quarantine.open_ones(connection, reason=reason, opd=opd)
-            for seq in track(numbers, own.say("Mengirim ulang", "Replaying"), console=err, transient=True):
+            for created, seq in track(numbers, own.say("Mengirim ulang", "Replaying"), console=err, transient=True):
                 try:
-                    await quarantine.replay(client, connection, seq)
+                    await quarantine.replay(client, connection, seq, created=created)
                     sent += 1
                 except CannotReplay as why:
                     failed += 1

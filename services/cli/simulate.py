@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from deploy.local.hub import SAMPLE
 from services.catalogue import load
 from services.cli.context import Context, err, out, print_json
-from services.cli.stack import CATALOGUE
 from simulator.run import Counts, run
 
 
@@ -27,7 +27,7 @@ Seed = Annotated[int, typer.Option(help="The same seed plays the same city.")]
 
 def simulate(
     context: typer.Context,
-    catalogue: Annotated[Path, typer.Option(help="Folder of the catalogue in force.")] = CATALOGUE,
+    catalogue: Annotated[Path, typer.Option(help="Folder of the catalogue in force.")] = SAMPLE,
     rate: Rate = 250.0,
     duration: Duration = None,
     speed: Speed = 60.0,

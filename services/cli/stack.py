@@ -3,17 +3,17 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import psycopg
 import typer
+from psycopg.conninfo import conninfo_to_dict
 from rich.table import Table
 
 from deploy.local import hub
 from deploy.local.stack import Stack
 from services.cli.context import Context, nats_connection, out, print_json, run
 from services.operator.status import Status, read_status
-
-CATALOGUE = Path("schemas/catalogue")
 
 
 def register(app: typer.Typer) -> None:
@@ -26,15 +26,22 @@ def register(app: typer.Typer) -> None:
 
 def up(
     context: typer.Context,
-    catalogue: Annotated[Path, typer.Option(help="Folder of the catalogue to put into force.")] = CATALOGUE,
+    catalogue: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the catalogue to put into force; default: the one in force, at first a ready one."
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=8, help="Aggregator workers.")] = 1,
 ) -> None:
     """Start NATS, TimescaleDB and the services; a second `up` goes on with the same data."""
     own: Context = context.obj
     endpoints = hub.up(own.state, catalogue, aggregators=workers)
     out.print(own.say("Hub berjalan.", "The hub runs."))
-    out.print(f"  NATS       {endpoints.nats_url}")
-    out.print(f"  PostgreSQL {endpoints.database_url.rpartition('@')[2]}")
+    database = conninfo_to_dict(endpoints.database_url)
+    # Addresses only: either URL may carry a password.
+    out.print(f"  NATS       {urlsplit(endpoints.nats_url).netloc.rpartition('@')[2]}")
+    out.print(f"  PostgreSQL {database.get('host', '')}:{database.get('port', 5432)}/{database.get('dbname', '')}")
     out.print(f"  {own.say('kata sandi', 'passwords')}: {own.state / 'stack.json'}   log: {own.state / 'log'}")
 
 
@@ -75,8 +82,8 @@ async def _read(own: Context) -> Status:
 
 _ALARMS = {
     "full": ("hampir penuh; lihat apakah aggregator berjalan", "is nearly full; see whether the aggregator runs"),
-    "missing": ("tidak dibaca; jalankan: warroom migrate", "is not being read; run: warroom migrate"),
-    "lag": ("data tertunda lebih dari 60 detik", "figures are more than 60 seconds behind"),
+    "missing": ("tidak ada; jalankan: warroom migrate", "is missing; run: warroom migrate"),
+    "lag": ("kejadian menunggu lebih dari 60 detik", "events have waited for more than 60 seconds"),
 }
 
 
@@ -84,7 +91,7 @@ def _show(own: Context, found: Status) -> None:
     say = own.say
     table = Table(title=say("Aliran", "Streams"), title_justify="left", box=None, header_style="bold")
     for heading in ("stream", say("pesan", "messages"), "MB", say("terisi", "fill"), say("tertunda", "lag")):
-        table.add_column(heading, justify="left" if heading == "stream" else "right")
+        table.add_column(heading, justify="left" if heading == "stream" else "right", no_wrap=True)
     for stream in found.streams:
         table.add_row(
             stream.name, f"{stream.messages:,}", f"{stream.bytes / 1e6:,.1f}", f"{stream.fill:.1%}", f"{stream.lag:,}"
@@ -107,13 +114,16 @@ def _show(own: Context, found: Status) -> None:
         reasons = ", ".join(f"{reason} {n:,}" for reason, n in sorted(found.quarantine.items()))
         out.print(f"{say('Karantina terbuka', 'Open quarantine')}: {reasons}   (warroom rejects list)")
     heard = Table(title=say("\nAplikasi", "\nApplications"), title_justify="left", box=None, header_style="bold")
-    for heading in ("OPD", say("aplikasi", "application"), say("terakhir terdengar", "last heard"), ""):
-        heard.add_column(heading, no_wrap=True)
+    # Names give way on a narrow screen; times and states do not.
+    heard.add_column("OPD", no_wrap=True, overflow="ellipsis", ratio=1)
+    heard.add_column(say("aplikasi", "application"), no_wrap=True, overflow="ellipsis", ratio=2)
+    heard.add_column(say("terakhir terdengar", "last heard"), no_wrap=True, min_width=19)
+    heard.add_column("", no_wrap=True, min_width=6)
     for a in found.applications:
         name = a.name_id if own.lang == "id" else a.name_en
         last = a.heard_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if a.heard_at else say("belum pernah", "never")
         state = say("[yellow]senyap[/]", "[yellow]silent[/]") if a.silent else say("[green]aktif[/]", "[green]live[/]")
-        heard.add_row(a.opd, name[:48], last, state)
+        heard.add_row(a.opd, name, last, state)
     out.print(heard)
     for alarm in found.alarms:
         kind, _, what = alarm.partition(":")

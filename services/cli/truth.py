@@ -14,7 +14,7 @@ from services import db
 from services.aggregator import verify as verifier
 from services.cli.context import Context, err, moment, out, print_json, run, span
 from services.errors import NotMigrated
-from services.operator.measure import SQL, Filter
+from services.operator.measure import SQL, Filter, unknown_names
 from services.operator.measure import measure as measure_kind
 
 Many = Annotated[list[str] | None, typer.Option(help="May be repeated.")]
@@ -64,6 +64,8 @@ def measure(
     )
     if chosen.start >= chosen.end:
         raise typer.BadParameter("--from must lie before --to")
+    if wrong := unknown_names(url, kind, chosen):
+        raise typer.BadParameter("; ".join(wrong))
     found = measure_kind(url, kind, chosen, [span(text) for text in limit or ()])
     if json:
         print_json(found)

@@ -22,7 +22,7 @@ from opd_schemas import subjects
 from services.broker import ConfirmedPublisher
 from services.errors import NotImported, NotMigrated, Unreachable
 from services.importer.checkpoint import Checkpoint, Skipped, Standing
-from services.importer.map import load
+from services.importer.map import MapFile, load
 from services.importer.mapper import Ready
 from services.importer.rows import Row, Source, needs_map, open_source
 
@@ -62,6 +62,21 @@ class Report:
     resumed_at: int | None
 
 
+def checked_map(path: Path, map_path: Path | None) -> MapFile | None:
+    """The map of a table, None for CloudEvents; raises `NotImported` or `MapError` if file and map do not fit."""
+    if needs_map(path) and map_path is None:
+        raise NotImported(path, "is a table; say what its columns mean with --map MAP.yaml")
+    if not needs_map(path) and map_path is not None:
+        raise NotImported(path, "holds CloudEvents, which need no map; leave --map out")
+    return load(map_path) if map_path is not None else None
+
+
+def check_file(path: Path, map_path: Path | None, *, timezone: str) -> None:
+    """Raise what `import_file` would before it says a first word to NATS."""
+    with open_source(path, checked_map(path, map_path), ZoneInfo(timezone)) as source:
+        next(source.rows(start=0), None)
+
+
 async def import_file(
     path: Path,
     map_path: Path | None,
@@ -78,11 +93,7 @@ async def import_file(
     interrupted run has sent before. Returns when INBOX has confirmed every event; waits as long as INBOX is full or
     NATS away. Raises `MapError`, `NotImported`, `NotMigrated` or `Unreachable`; what was confirmed until then stays.
     """
-    if needs_map(path) and map_path is None:
-        raise NotImported(path, "is a table; say what its columns mean with --map MAP.yaml")
-    if not needs_map(path) and map_path is not None:
-        raise NotImported(path, "holds CloudEvents, which need no map; leave --map out")
-    mapped = load(map_path) if map_path is not None else None
+    mapped = checked_map(path, map_path)
     with open_source(path, mapped, ZoneInfo(timezone)) as source:
         facts = (mapped.digest if mapped else b"", timezone.encode(), _place(nats_url).encode())
         checkpoint = Checkpoint.of(progress_folder, path, *facts)

@@ -6,6 +6,9 @@ from opd_schemas.refusal import Reason, Refusal
 from services.catalogue import Register
 from services.micros import from_us
 
+#: How the broker's answers to a publisher begin.
+_CONFIRMATION = b'{"stream":"%s",' % subjects.INBOX.encode()
+
 
 def judge(subject: str, body: bytes, *, received_us: int, register: Register) -> tuple[Event, bool]:
     """The event in `body` and whether it is history; raises `Refusal`.
@@ -13,6 +16,11 @@ def judge(subject: str, body: bytes, *, received_us: int, register: Register) ->
     The subject is what the broker vouches for, so the envelope must say the same. `received_us` is the broker's own
     time stamp in microseconds since 1970.
     """
+    if body.startswith(_CONFIRMATION):
+        raise Refusal(
+            *(Reason.INVALID_ENVELOPE, ""),
+            "is a confirmation that the broker stored here because a publisher named this subject as its reply",
+        )
     address = subjects.parse_publish_subject(subject)
     if address is None:
         raise Refusal(Reason.BAD_SUBJECT, "", "the subject must be opd.<opd>.<app>.<kind>.<state>")

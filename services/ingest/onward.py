@@ -11,13 +11,15 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from opd_schemas import privacy, subjects
-from opd_schemas.event import Event, EventId
+from opd_schemas.event import MAX_EVENT_BYTES, Event, EventId
 from opd_schemas.refusal import Reason, Refusal
 from services.micros import from_us, to_us
 
 _EVENT_ID = TypeAdapter(EventId)
-#: A refused payload is kept up to this many characters: enough to see what it was.
-_KEPT = 8192
+#: A payload is cut behind the largest number, so that the mask sees whole what stands at the end.
+_MARGIN = 128
+#: What half a number at the cut is made of, escapes included.
+_OF_NUMBERS = "0123456789 .-+\\u"
 
 
 class Origin(NamedTuple):
@@ -58,13 +60,13 @@ def refused(refusal: Refusal, subject: str, body: bytes, origin: Origin) -> Onwa
     opd = address.opd if address else None
     data = {
         "reason": refusal.reason,
-        "field": refusal.field,
-        "detail": refusal.detail,
-        "subject": privacy.mask_text(subject),
+        "field": _storable(refusal.field),
+        "detail": _storable(refusal.detail),
+        "subject": _storable(privacy.mask_text(subject)),
         "opd": opd,
         "app": address.app if address else None,
         "event_id": event_id,
-        "payload": payload[:_KEPT],
+        "payload": payload[:MAX_EVENT_BYTES],
     }
     return Onward(subjects.reject_subject(reason=refusal.reason, opd=opd), _reject(origin, data), erase=is_personal)
 
@@ -96,26 +98,39 @@ def _reject(origin: Origin, data: Mapping[str, object]) -> bytes:
     return orjson.dumps(envelope)
 
 
-def _masked(body: bytes) -> tuple[str, str | None, bool]:
-    """The payload as text without personal data and NUL, its event id if it has a good one, whether any data was found.
+def _storable(text: str) -> str:
+    """PostgreSQL takes no NUL in a text."""
+    return text.replace("\x00", "\\x00")
 
-    It is looked for in what a parser sees, so that no escape hides it, and in the bytes themselves: a parser keeps one
-    of two fields of one name, and in UTF-16 every digit is followed by a NUL.
+
+def _masked(body: bytes) -> tuple[str, str | None, bool]:
+    """The payload as text that the store takes, its event id if it has a good one, whether it holds personal data.
+
+    Where it holds any, the text is masked; what cannot be anybody's stays as it came, for it may be replayed. It is
+    looked for in what a parser sees, so that no escape hides it, and in the bytes themselves: a parser keeps one of
+    two fields of one name, and in UTF-16 every digit is followed by a NUL.
     """
+    if len(body) > MAX_EVENT_BYTES:
+        # Never replayed, so that nothing is lost by erasing it unread; to read all of it would hold up the others.
+        beginning = body[: MAX_EVENT_BYTES + _MARGIN].decode("utf-8", "backslashreplace").replace("\x00", "")
+        return privacy.mask_text(beginning).rstrip(_OF_NUMBERS), None, True
     raw = body.decode("utf-8", "backslashreplace")
     bare = raw.replace("\x00", "")
-    masked_bare = privacy.mask_text(bare)
-    is_hidden = masked_bare != bare
     try:
         document = orjson.loads(body)
-        text = orjson.dumps(document).decode("utf-8", "backslashreplace")
+        text = orjson.dumps(document).decode()
     except (orjson.JSONDecodeError, TypeError):
         # No JSON; or nested so deep that it can be read but not written.
-        text = raw.replace("\x00", "\\x00")
-        masked = privacy.mask_text(text)
-        return masked_bare if is_hidden else masked, None, is_hidden or masked != text
-    masked = privacy.mask_text(text)
-    return masked, _good_id(document), is_hidden or masked != text
+        document, text = None, bare
+    # No letter of a replaced byte may stand before a number.
+    seen = body.decode("utf-8", "replace")
+    if (
+        privacy.found_in_text(seen)
+        or privacy.found_in_text(seen.replace("\x00", ""))
+        or privacy.find_personal_data(document)
+    ):
+        return privacy.mask_text(text), _good_id(document), True
+    return _storable(raw), _good_id(document), False
 
 
 def _good_id(document: object) -> str | None:

@@ -1,7 +1,8 @@
 """Prints what schema `wall` says of one kind over one window; it computes nothing itself."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from typing import Any
 
 import psycopg
@@ -36,6 +37,26 @@ class Filter:
             "service": self.service,
             "channel": self.channel,
         }
+
+
+def unknown_names(url: str, kind: str, chosen: Filter) -> list[str]:
+    """One line for each chosen name that neither the catalogue nor any figure of the kind knows, with near ones."""
+    lines = []
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        known = {(option, name) for option, name in connection.execute(SQL["known_names"])}
+        known |= {("channel", name) for name in CHANNELS}
+        always = Filter(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), chosen.at).parameters()
+        for option in ("opd", "unit", "service", "channel"):
+            for name in getattr(chosen, option) or ():
+                if (option, name) in known:
+                    continue
+                # A name that has left the catalogue keeps its figures.
+                if connection.execute(SQL["states"], {**always, "kind": kind, option: [name]}).fetchone():
+                    continue
+                near = get_close_matches(name, sorted(n for o, n in known if o == option), n=3)
+                hint = f"did you mean {', '.join(near)}?" if near else "see the catalogue"
+                lines.append(f"--{option} {name} is not in the catalogue; {hint}")
+    return lines
 
 
 def measure(url: str, kind: str, chosen: Filter, limits: list[timedelta]) -> dict[str, Any]:

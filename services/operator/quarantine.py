@@ -3,6 +3,7 @@
 A replay is a new message on the same subject and goes the way of every event, so it can never count twice.
 """
 
+import re
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -59,29 +60,37 @@ async def find(
         return await (await cursor.execute(SQL["rejects"], parameters)).fetchall()
 
 
-async def show(connection: AsyncConnection[TupleRow], seq: int) -> Reject:
-    """One refused event; raises UnknownReject."""
+async def show(connection: AsyncConnection[TupleRow], seq: int, *, created: datetime | None = None) -> Reject:
+    """One refused event of the INBOX created at `created`, else the newest of that number; raises UnknownReject."""
     async with connection.cursor(row_factory=class_row(Reject)) as cursor:
-        found = await (await cursor.execute(SQL["reject"], (seq,))).fetchone()
+        found = await (await cursor.execute(SQL["reject"], {"seq": seq, "created": created})).fetchone()
     if found is None:
         raise UnknownReject(seq)
     return found
 
 
-async def open_ones(connection: AsyncConnection[TupleRow], *, reason: str | None, opd: str | None) -> list[int]:
-    """The numbers of all open rejects that a replay could help (a conflict cannot: its id was counted)."""
+async def open_ones(
+    connection: AsyncConnection[TupleRow], *, reason: str | None, opd: str | None
+) -> list[tuple[datetime, int]]:
+    """(INBOX created, number) of all open rejects that a replay could help (a conflict cannot: its id was counted)."""
     rows = await connection.execute(SQL["open_rejects"], {"reason": reason, "opd": opd})
-    return [seq async for (seq,) in rows]
+    return [(created, seq) async for created, seq in rows]
 
 
 async def replay(
-    client: Client, connection: AsyncConnection[TupleRow], seq: int, *, mended: bytes | None = None
+    client: Client,
+    connection: AsyncConnection[TupleRow],
+    seq: int,
+    *,
+    created: datetime | None = None,
+    mended: bytes | None = None,
 ) -> int:
     """Send a refused event again, with `mended` as its payload where given; returns its new INBOX number.
 
-    Raises UnknownReject, or CannotReplay with the reason: masked, not JSON, still wrong, or done already.
+    `created` as for `show`. Raises UnknownReject, or CannotReplay with the reason: masked, not JSON, still wrong, of an
+    unknown sender or in another's name, or done already.
     """
-    reject = await show(connection, seq)
+    reject = await show(connection, seq, created=created)
     if reject.standing != "open":
         raise CannotReplay(seq, f"it is {reject.standing} already")
     body = mended if mended is not None else reject.payload.encode()
@@ -93,18 +102,26 @@ async def replay(
         raise CannotReplay(
             seq, f"its payload is still refused: {refusal}; give a mended one with --payload FILE"
         ) from None
-    address = subjects.parse_publish_subject(reject.subject)
-    subject = subjects.publish_subject(
-        opd=reject.opd or event.opd,
-        app=reject.app or event.app,
-        kind=event.kind,
-        state=event.state,
-        history=address is not None and address.history,
-    )
+    history, opd, app = _sender(reject)
+    if (event.opd, event.app) != (opd, app):
+        raise CannotReplay(seq, f"{opd}/{app} sent it, and its source names {event.opd}/{event.app}; mend its source")
+    subject = subjects.publish_subject(opd=opd, app=app, kind=event.kind, state=event.state, history=history)
     ack = await client.jetstream().publish(subject, body.strip(), timeout=5, stream=subjects.INBOX)
     await connection.execute(SQL["mark_replayed"], (ack.seq, reject.inbox_created, reject.inbox_seq))
     await connection.commit()
     return ack.seq
+
+
+def _sender(reject: Reject) -> tuple[bool, str, str]:
+    """Whether it was history, and the (opd, app) that published it: the broker vouches for its subject only.
+
+    What the payload says of its sender proves nothing; by it an application could speak as another agency.
+    """
+    prefix, opd, app = ([*reject.subject.split("."), "", ""])[:3]
+    code = re.compile(subjects.CODE_PATTERN)
+    if not (code.match(opd) and code.match(app)):
+        raise CannotReplay(reject.inbox_seq, "its sender is unknown; ask the application to send it again")
+    return prefix == subjects.HISTORY_PREFIX, opd, app
 
 
 def pretty(payload: str) -> str:

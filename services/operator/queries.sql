@@ -1,22 +1,25 @@
 -- name: books
--- INBOX messages of the stream created at %(created)s after %(after)s by what became of them; each is in one of three.
+-- INBOX messages of the stream created at %(created)s, from behind %(after)s to %(last_seq)s, by what became of them;
+-- then how many have a place, and how many have more than one. A message that was refused, came again on a redelivery
+-- and was taken then (a catalogue applied in between) is counted or a duplicate, not quarantined.
 WITH counted AS (
-    SELECT inbox_seq FROM hub.ledger WHERE inbox_created = %(created)s AND inbox_seq > %(after)s
+    SELECT inbox_seq FROM hub.ledger
+    WHERE inbox_created = %(created)s AND inbox_seq > %(after)s AND inbox_seq <= %(last_seq)s
 ), duplicate AS (
-    SELECT inbox_seq FROM hub.duplicate WHERE inbox_created = %(created)s AND inbox_seq > %(after)s
+    SELECT inbox_seq FROM hub.duplicate
+    WHERE inbox_created = %(created)s AND inbox_seq > %(after)s AND inbox_seq <= %(last_seq)s
 ), quarantined AS (
-    SELECT inbox_seq FROM hub.reject_state WHERE inbox_created = %(created)s AND inbox_seq > %(after)s AND NOT same_message
-), every AS (
-    SELECT inbox_seq FROM counted UNION SELECT inbox_seq FROM duplicate UNION SELECT inbox_seq FROM quarantined
+    SELECT inbox_seq FROM hub.reject_state
+    WHERE inbox_created = %(created)s AND inbox_seq > %(after)s AND inbox_seq <= %(last_seq)s
+      AND NOT same_message AND inbox_seq NOT IN (SELECT inbox_seq FROM duplicate)
+), place AS (
+    SELECT inbox_seq, count(*) AS places FROM (
+        SELECT inbox_seq FROM counted UNION ALL SELECT inbox_seq FROM duplicate UNION ALL SELECT inbox_seq FROM quarantined
+    ) x GROUP BY inbox_seq
 )
 SELECT (SELECT count(*) FROM counted), (SELECT count(*) FROM duplicate), (SELECT count(*) FROM quarantined),
-       (SELECT count(*) FROM every WHERE inbox_seq <= %(last_seq)s)
-
--- name: counted_and_quarantined
--- Ids that are counted and stand open in the quarantine for another reason than a conflict: there must be none.
-SELECT count(*) FROM hub.reject_state r JOIN hub.source s USING (opd, app)
-JOIN hub.ledger l ON l.source_id = s.source_id AND l.event_id = r.event_id
-WHERE r.standing = 'open' AND r.reason <> 'conflict'
+       count(*), count(*) FILTER (WHERE places > 1)
+FROM place
 
 -- name: commit_no
 SELECT c.commit_no, l.committed_at FROM hub.commit_counter c LEFT JOIN hub.commit_log l USING (commit_no)
@@ -68,12 +71,14 @@ WHERE (%(reason)s::text IS NULL OR reason = %(reason)s) AND (%(opd)s::text IS NU
 ORDER BY received_at DESC, inbox_seq DESC LIMIT %(limit)s
 
 -- name: reject
+-- Numbers begin anew with a new INBOX: without the moment it was created, the newest of that number.
 SELECT inbox_created, inbox_seq, received_at, reason, field, detail, subject, opd, app, event_id, payload, standing,
        replayed_at, replay_seq
-FROM hub.reject_state WHERE inbox_seq = %s ORDER BY inbox_created DESC LIMIT 1
+FROM hub.reject_state WHERE inbox_seq = %(seq)s AND (%(created)s::timestamptz IS NULL OR inbox_created = %(created)s)
+ORDER BY inbox_created DESC LIMIT 1
 
 -- name: open_rejects
-SELECT inbox_seq FROM hub.reject_state
+SELECT inbox_created, inbox_seq FROM hub.reject_state
 WHERE standing = 'open' AND (%(reason)s::text IS NULL OR reason = %(reason)s)
   AND (%(opd)s::text IS NULL OR opd = %(opd)s) AND reason <> 'conflict'
 ORDER BY inbox_created, inbox_seq
@@ -98,6 +103,9 @@ FROM wall.open(%(kind)s, %(at)s, %(opd)s, %(unit)s, %(service)s, %(channel)s)
 
 -- name: limits
 SELECT kind, duration, within_limit FROM wall.duration_limit
+
+-- name: known_names
+SELECT 'opd', opd FROM wall.agency UNION SELECT 'unit', unit FROM wall.unit UNION SELECT 'service', service FROM wall.service
 
 -- name: city
 SELECT name, timezone FROM wall.city

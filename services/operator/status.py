@@ -1,24 +1,26 @@
 """The state of the hub at a glance: streams and their fill, lag, books, quarantine, and who was last heard when."""
 
-import time
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
+from opd_schemas import subjects
 from services.db import load
-from services.health import Progress, look
 from services.operator.books import Books, read_books
 from services.streams import CONSUMERS, STREAMS
 
 SQL = load(__file__)
 #: A stream this full is about to refuse events.
 FILL_ALARM = 0.6
-#: Figures older than this are not live.
-LAG_ALARM_S = 60.0
+#: A message that waits longer than this makes the figures not live.
+LAG_ALARM = timedelta(seconds=60)
+#: The streams on the way to the figures.
+_LIVE = (subjects.INBOX, subjects.EVENTS)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Application:
 
 @dataclass(frozen=True)
 class Status:
-    """All of it, with `alarms` as codes: full:STREAM, lag, stale, missing:CONSUMER."""
+    """All of it, with `alarms` as codes: missing:STREAM/CONSUMER, full:STREAM, lag."""
 
     commit_no: int
     committed_at: datetime | None
@@ -67,26 +69,31 @@ async def read_status(js: JetStreamContext, connection: AsyncConnection[TupleRow
     durable = {stream: consumer.durable_name for stream, consumer in CONSUMERS}
     streams: list[Stream] = []
     alarms: list[str] = []
+    late = False
     for config in STREAMS:
         assert config.name is not None and config.max_bytes is not None  # noqa: S101, PT018 - our own constants
         state = (await js.stream_info(config.name)).state
         name = durable[config.name] or ""
-        health = await look(js, config.name, name, Progress(), started=time.monotonic())
-        redelivered = 0
-        if health.problem is None:
-            redelivered = (await js.consumer_info(config.name, name)).num_redelivered or 0
+        lag = redelivered = 0
+        try:
+            info = await js.consumer_info(config.name, name)
+        except NotFoundError:
+            alarms.append(f"missing:{config.name}/{name}")
         else:
-            alarms.append(f"missing:{config.name}")
+            lag = (info.num_pending or 0) + (info.num_ack_pending or 0)
+            redelivered = info.num_redelivered or 0
+            if lag and config.name in _LIVE:
+                since = await _waiting_since(js, config.name, info.ack_floor.stream_seq if info.ack_floor else 0)
+                late = late or (since is not None and now - since > LAG_ALARM)
         fill = state.bytes / config.max_bytes
         if fill > FILL_ALARM:
             alarms.append(f"full:{config.name}")
-        streams.append(Stream(config.name, state.messages, state.bytes, fill, health.lag, redelivered))
+        streams.append(Stream(config.name, state.messages, state.bytes, fill, lag, redelivered))
 
     row = await (await connection.execute(SQL["commit_no"])).fetchone()
     assert row is not None  # noqa: S101 - the counter's one row
     commit_no, committed_at = row
-    waiting = sum(stream.lag for stream in streams)
-    if waiting and (committed_at is None or (now - committed_at).total_seconds() > LAG_ALARM_S):
+    if late:
         alarms.append("lag")
     quarantine: dict[str, int] = {}
     counted = 0
@@ -101,3 +108,13 @@ async def read_status(js: JetStreamContext, connection: AsyncConnection[TupleRow
     ]
     books = await read_books(js, connection)
     return Status(commit_no, committed_at, streams, books, quarantine, counted, applications, alarms)
+
+
+async def _waiting_since(js: JetStreamContext, stream: str, floor: int) -> datetime | None:
+    """When the oldest message behind the confirmed `floor` was stored; None if it was confirmed meanwhile."""
+    try:
+        # The first that is still there: messages may have been deleted.
+        message = await js.get_msg(stream, seq=floor + 1, subject=">", next=True)
+    except NotFoundError:
+        return None
+    return message.time

@@ -77,6 +77,8 @@ CREATE TABLE hub.ledger (
     batch_id bigint NOT NULL,
     PRIMARY KEY (source_id, event_id)
 );
+-- Rows come nearly in the order of INBOX, so the small index does for the books of a stretch of it.
+CREATE INDEX ON hub.ledger USING brin (inbox_seq);
 -- The raw events, one for each row of the ledger: all figures can be recomputed from here. A heartbeat has no series and
 -- no case. No foreign keys on a hypertable (they deadlock on chunks).
 CREATE TABLE hub.event (
@@ -93,6 +95,7 @@ CREATE TABLE hub.event (
 );
 SELECT create_hypertable('hub.event', 'at', chunk_time_interval => interval '30 days', create_default_indexes => false);
 CREATE INDEX ON hub.event USING brin (at);
+CREATE INDEX ON hub.event USING brin (batch_id);
 
 -- INBOX messages that repeat an event that counted.
 CREATE TABLE hub.duplicate (

@@ -1,4 +1,5 @@
-"""Brings a database to the newest form: numbered `.sql` files, each once, in its own transaction, never edited after.
+"""Brings a database to the newest form: numbered `.sql` files, each once, all that are missing in
+one transaction, never edited after.
 
 Also keeps the `measure` table in step with the lifecycles that the contract declares.
 """

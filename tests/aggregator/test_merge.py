@@ -129,20 +129,28 @@ def test_a_place_without_a_number_is_asked_for() -> None:
     assert meaning.missing_series == [needed]
 
 
-@pytest.mark.parametrize("kind", [kind for kind, lifecycle in KINDS.items() if lifecycle.expires])
 @pytest.mark.parametrize(
-    ("zone", "moment", "midnight"),
+    ("zone", "days"),
     [
-        ("Asia/Jakarta", "2025-11-16T17:00Z", "2025-11-17T17:00Z"),
-        ("Asia/Jakarta", "2025-11-17T16:59:59.999999Z", "2025-11-17T17:00Z"),
-        ("Asia/Kolkata", "2025-11-17T18:29:59.999999Z", "2025-11-17T18:30Z"),
-        ("Asia/Kathmandu", "2025-11-17T18:14Z", "2025-11-17T18:15Z"),
-        ("Asia/Kathmandu", "2025-11-17T18:15Z", "2025-11-18T18:15Z"),
-        ("Europe/Amsterdam", "2025-10-25T22:00Z", "2025-10-26T23:00Z"),
-        ("Europe/Amsterdam", "2025-03-29T23:00Z", "2025-03-30T22:00Z"),
+        (
+            "Asia/Jakarta",
+            [
+                ("2025-11-16T17:00Z", "2025-11-17T17:00Z"),
+                ("2025-11-17T16:59:59.999999Z", "2025-11-17T17:00Z"),
+                ("2025-11-17T17:00Z", "2025-11-18T17:00Z"),
+            ],
+        ),
+        # Days that turn within an hour of UTC.
+        (
+            "Asia/Kolkata",
+            [("2025-11-17T18:29:59.999999Z", "2025-11-17T18:30Z"), ("2025-11-17T18:30Z", "2025-11-18T18:30Z")],
+        ),
+        ("Asia/Kathmandu", [("2025-11-17T18:14Z", "2025-11-17T18:15Z"), ("2025-11-17T18:15Z", "2025-11-18T18:15Z")]),
+        # A day of 25 hours and one of 23.
+        ("Europe/Amsterdam", [("2025-10-25T22:00Z", "2025-10-26T23:00Z"), ("2025-03-29T23:00Z", "2025-03-30T22:00Z")]),
     ],
 )
-def test_the_end_of_the_local_day(kind: str, zone: str, moment: str, midnight: str) -> None:
-    rules = Rules(KINDS[kind], MEASURES, ZoneInfo(zone))
-    for _ in range(2):  # the second time from memory
+def test_the_end_of_the_local_day(zone: str, days: list[tuple[str, str]]) -> None:
+    rules = Rules(KINDS["queue"], MEASURES, ZoneInfo(zone))
+    for moment, midnight in [*days, *reversed(days)]:  # the second time from memory
         assert rules.next_midnight(to_us(datetime.fromisoformat(moment))) == to_us(datetime.fromisoformat(midnight))

@@ -25,6 +25,7 @@ from tests.databases import Database
 BATCH = [ticket(1, "issued", "08:00"), ticket(2, "called", "08:10"), ticket(3, "issued", "08:05", "A-2")]
 COUNTED = {"issued": 2, "called": 1}
 SET_CITY = "INSERT INTO hub.city (name, timezone, late_after) VALUES ('Kota Uji', 'Asia/Jakarta', '10 min')"
+_SOURCES = "SELECT app, count(*) FROM hub.ledger JOIN hub.source USING (source_id) GROUP BY 1"
 LOCK_CASES = b"LOCK TABLE hub.cases IN EXCLUSIVE MODE"
 
 
@@ -40,16 +41,28 @@ async def holding(owner: Owner, lock: bytes) -> AsyncIterator[psycopg.AsyncConne
 
 
 async def test_connection_cut_in_the_middle(worker: Worker, owner: Owner) -> None:
-    async with meanwhile(worker.commit(BATCH)) as commit:
-        async with holding(owner, LOCK_CASES):
-            await until(owner.waiting)
-            (pid,) = owner.waiting()
-            owner.cut(pid)
-            await until(lambda: owner.waiting() not in ([], [pid]))
-            assert owner.ledger() == []
+    async with holding(owner, LOCK_CASES) as lock, meanwhile(worker.commit(BATCH)) as commit:
+        await until(owner.waiting)
+        (pid,) = owner.waiting()
+        owner.cut(pid)
+        await until(lambda: owner.waiting() not in ([], [pid]))
+        assert owner.ledger() == []
+        await lock.close()
         (outcome,) = await commit
     assert (outcome.counted, outcome.commit_no) == (3, 1)
     assert owner.counted() == COUNTED
+
+
+async def test_connection_cut_while_a_place_gets_its_number(worker: Worker, owner: Owner) -> None:
+    lock_series = b"LOCK TABLE hub.series IN EXCLUSIVE MODE"
+    async with holding(owner, lock_series) as lock, meanwhile(worker.commit(BATCH)) as commit:
+        await until(owner.waiting)
+        (pid,) = owner.waiting()
+        owner.cut(pid)
+        await until(lambda: owner.waiting() not in ([], [pid]))
+        await lock.close()
+        await commit
+    assert owner.query(_SOURCES) == [("antrean", 3)]
 
 
 async def test_server_killed_in_the_middle(tmp_path: Path, endpoints: Endpoints) -> None:
@@ -63,12 +76,11 @@ async def test_server_killed_in_the_middle(tmp_path: Path, endpoints: Endpoints)
         async with db.pool(url, size=3, name="aggregator", configure=transaction.prepare) as pool:
             worker = Worker(pool, Registry(pool))
             await worker.commit(BATCH[:1])
-            async with meanwhile(worker.commit(BATCH)) as commit:
-                async with holding(owner, LOCK_CASES):
-                    await until(owner.waiting)
-                    server = stack.pid("postgres")
-                    assert server is not None
-                    os.kill(server, signal.SIGKILL)
+            async with holding(owner, LOCK_CASES), meanwhile(worker.commit(BATCH)) as commit:
+                await until(owner.waiting)
+                server = stack.pid("postgres")
+                assert server is not None
+                os.kill(server, signal.SIGKILL)
                 await asyncio.to_thread(stack.wait)
                 (outcome,) = await commit
         assert (outcome.counted, outcome.commit_no) == (2, 2)
@@ -99,17 +111,18 @@ async def test_deadlock(worker: Worker, owner: Owner) -> None:
     """Each waits for the other; the server ends one of them, and it is not always ours."""
     await worker.commit([ticket(0, "issued", "07:59", "A-0")])
     for seq in range(1, 6):
-        async with meanwhile(worker.commit([ticket(seq, "issued", "08:00", f"A-{seq}")])) as commit:
-            async with holding(owner, b"SELECT FROM hub.commit_counter FOR UPDATE") as connection:
-                await until(owner.waiting)
-                try:
-                    # The worker has this key already, and waits for the counter.
-                    await connection.execute(
-                        "INSERT INTO hub.ledger SELECT source_id, %s, '', now(), 0, 0 FROM hub.source", (f"e{seq}",)
-                    )
-                    yielded = True
-                except psycopg.errors.DeadlockDetected:
-                    yielded = False
+        work = worker.commit([ticket(seq, "issued", "08:00", f"A-{seq}")])
+        async with holding(owner, b"SELECT FROM hub.commit_counter FOR UPDATE") as lock, meanwhile(work) as commit:
+            await until(owner.waiting)
+            try:
+                # The worker has this key already, and waits for the counter.
+                await lock.execute(
+                    "INSERT INTO hub.ledger SELECT source_id, %s, '', now(), 0, 0 FROM hub.source", (f"e{seq}",)
+                )
+                yielded = True
+            except psycopg.errors.DeadlockDetected:
+                yielded = False
+            await lock.close()
             (outcome,) = await commit
         assert (outcome.counted, outcome.commit_no) == (1, seq + 1)
         assert owner.counted() == {"issued": seq + 1}
@@ -167,7 +180,20 @@ async def test_a_nul_in_a_field(worker: Worker, owner: Owner, field: str) -> Non
     ]
     await worker.commit([BATCH[0], sick, ticket(3, "issued", "08:05", "A-2")])
     assert owner.ledger() == ["e1", "e3"]
+    assert owner.query(_SOURCES) == [("antrean", 2)]
     ((reason, payload),) = owner.query("SELECT reason, payload FROM hub.reject")
     assert reason == "not_storable"
     assert "\\x00" in payload
     assert "3271046504930002" not in payload
+
+
+async def test_a_reject_that_cannot_be_stored_costs_only_its_texts(worker: Worker, owner: Owner) -> None:
+    good = Refused(1, 1, "unknown_unit", "data.unit", "why", "opd.a.b.queue.issued", "a", "b", "e", "{}", 5)
+    bad = good._replace(inbox_seq=2, field="data.a\x00b")
+    await worker.commit((), (good, bad, good._replace(inbox_seq=3)))
+    rows = owner.query("SELECT inbox_seq, reason, field, payload FROM hub.reject ORDER BY 1")
+    assert rows == [
+        (1, "unknown_unit", "data.unit", "{}"),
+        (2, "not_storable", "", ""),
+        (3, "unknown_unit", "data.unit", "{}"),
+    ]

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from deploy.local.stack import Stack
+from opd_sdk.errors import NotConnected
+from services.cli.context import complain
 from tests.cli.conftest import Warroom, one_line
 
 
@@ -36,3 +39,16 @@ def test_the_ready_catalogue_is_sound(warroom: Warroom) -> None:
     assert "53 agencies, 20 applications" in done.stdout
     unchanged = warroom("catalogue", "apply", "schemas/catalogue")
     assert "Nothing changed" in unchanged.stdout
+
+
+def test_a_hub_that_is_down_is_no_fault_of_the_hub() -> None:
+    down = NotConnected("127.0.0.1:9", "refused")
+    assert complain(ExceptionGroup("tasks", [down, ValueError()])) == str(down)
+    assert complain(ExceptionGroup("tasks", [ValueError()])) is None
+
+
+def test_workers_no_longer_wanted_are_stopped(warroom: Warroom) -> None:
+    assert warroom("up", "--workers", "2").returncode == 0
+    assert Stack(warroom.state).pid("aggregator-2") is not None
+    assert warroom("up").returncode == 0
+    assert Stack(warroom.state).pid("aggregator-2") is None

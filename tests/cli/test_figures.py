@@ -17,6 +17,29 @@ def test_the_books_close_and_everything_happened(warroom: Warroom) -> None:
     assert any(not application["silent"] for application in status["applications"])
 
 
+def test_a_message_in_two_places_opens_the_books(warroom: Warroom) -> None:
+    with psycopg.connect(warroom.endpoints().database_url) as connection:
+        twice = connection.execute(
+            """INSERT INTO hub.duplicate (inbox_created, inbox_seq, source_id, event_id, batch_id)
+               SELECT inbox_created, inbox_seq, source_id, event_id, batch_id FROM hub.ledger
+               ORDER BY inbox_created, inbox_seq LIMIT 1 RETURNING inbox_created, inbox_seq"""
+        ).fetchone()
+    try:
+        books = warroom.json("status")["books"]
+        assert books["in_two_places"] == 1
+        assert not books["close"]
+    finally:
+        with psycopg.connect(warroom.endpoints().database_url) as connection:
+            connection.execute("DELETE FROM hub.duplicate WHERE (inbox_created, inbox_seq) = (%s, %s)", twice)
+    assert warroom.json("status")["books"]["close"]
+
+
+def test_status_fits_a_narrow_screen(warroom: Warroom) -> None:
+    lines = warroom("status", COLUMNS="80").stdout.splitlines()
+    assert any(line.rstrip().endswith("live") for line in lines)
+    assert any("disdukcapil" in line or "disdukca" in line for line in lines)
+
+
 def test_measure_agrees_with_the_raw_events(warroom: Warroom) -> None:
     with psycopg.connect(warroom.endpoints().database_url) as connection:
         rows = connection.execute(

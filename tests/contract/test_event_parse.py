@@ -56,6 +56,9 @@ GOOD = Event(
 )
 
 
+_CASE = {"unit": "pkm-pauh", "service": "poli-umum", "channel": "onsite", "case": "a-1"}
+
+
 def _document(event: Event = GOOD) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(event.to_json())
     return document
@@ -158,6 +161,14 @@ def test_an_unknown_field_counts_before_a_wrong_one() -> None:
         ({"data": None}, Reason.INVALID_ENVELOPE, "data"),
         ({"data": {}}, Reason.INVALID_DATA, "data.unit"),
         ({"retries": 2**31}, Reason.INVALID_ENVELOPE, "retries"),
+        ({"note": "x" * 257}, Reason.INVALID_ENVELOPE, "note"),
+        ({"note": "pasien: h\u00e9"}, Reason.INVALID_ENVELOPE, "note"),
+        ({"note": "two\nlines"}, Reason.INVALID_ENVELOPE, "note"),
+        ({"note": "a\x00"}, Reason.INVALID_ENVELOPE, "note"),
+        ({"id": "\uff11"}, Reason.INVALID_ENVELOPE, "id"),
+        ({"source": "/opd/\uff11/simpus"}, Reason.INVALID_ENVELOPE, "source"),
+        ({"type": "opd.visit.registered.v\uff11"}, Reason.INVALID_ENVELOPE, "type"),
+        *(({"data": _CASE | {name: "\uff11"}}, Reason.INVALID_DATA, f"data.{name}") for name in _CASE),
         ({"Retries": 1}, Reason.INVALID_ENVELOPE, "Retries"),
         ({"retries\n": 1}, Reason.INVALID_ENVELOPE, "retries\n"),
         *(({name: "forged"}, Reason.INVALID_ENVELOPE, name) for name in HUB_EXTENSIONS),

@@ -171,6 +171,24 @@ def test_the_value_of_a_telling_field_is_masked_at_any_depth(key: str, value: st
         assert "Budi" not in privacy.mask_text(text)
 
 
+@given(some=st.uuids(), before=st.sampled_from(("", "no. ", '{"id":"', "a:")), number=written() | phones())
+def test_a_uuid_stays_in_the_mask_and_hides_nothing_beside_it(some: uuid.UUID, before: str, number: str) -> None:
+    masked = privacy.mask_text(f"{before}{some}, {number}")
+    assert masked.startswith(f"{before}{some}, ")
+    assert number not in masked
+    assert privacy.found_in_text(f"{before}{some}, {number}")
+    assert not privacy.found_in_text(f"{before}{some}")
+
+
+@given(nik=niks(), script=st.sampled_from((0xFF10, 0x0660, 0x0966)))
+def test_a_number_in_any_script_is_refused(nik: str, script: int) -> None:
+    text = "".join(chr(script + int(digit)) for digit in nik)
+    for ascii_only in (True, False):
+        assert _refusal(json.dumps(_document(note=text), ensure_ascii=ascii_only).encode()).reason is (
+            Reason.PERSONAL_DATA
+        )
+
+
 @pytest.mark.parametrize("key", ["nama", "Nama_Lengkap", "no-hp", "NIK", "email", "tgl lahir"])
 @pytest.mark.parametrize("place", ["data:", "nested", "extension"])
 def test_a_telling_field_is_refused_whatever_its_value(key: str, place: str) -> None:

@@ -111,5 +111,11 @@ def test_an_app_cannot_mark_history_by_itself() -> None:
     assert refusal(SUBJECT, good(hubhistory=True)) == (Reason.INVALID_ENVELOPE, "hubhistory")
 
 
+def test_the_broker_s_own_answer_is_no_event() -> None:
+    with pytest.raises(Refusal, match="a confirmation that the broker stored here") as raised:
+        judge(SUBJECT, b'{"stream":"INBOX","seq":7}', received_us=to_us(NOW), register=REGISTER)
+    assert raised.value.reason is Reason.INVALID_ENVELOPE
+
+
 def test_what_is_wrong_with_the_body_comes_before_what_is_wrong_with_its_place() -> None:
     assert refusal("opd.hantu.hantu.visit.registered", b"{")[0] is Reason.MALFORMED_JSON

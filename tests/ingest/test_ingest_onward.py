@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from opd_schemas.event import parse
+from opd_schemas.event import MAX_EVENT_BYTES, parse
 from opd_schemas.refusal import Reason, Refusal
 from services.aggregator.arrival import Refused, read_event, read_reject
 from services.catalogue import Register
@@ -122,22 +122,28 @@ class TestRefused:
             b'{"id":"' + b"".join(b"\\u%04X" % digit for digit in NIK.encode()) + b'"}',
             b'{"id":"%s","id":"e-1"}' % NIK.encode(),
             b'{"nama":"Budi","nama":""}',
+            *(b'{"a":"%s%s","a":""}' % (sign, PHONE.encode()) for sign in (b"\\n", b"\\u00a0", b"\\f")),
+            *(b'{"a":"%s%s"' % (sign, PHONE.encode()) for sign in (b"\\n", b"\\u00a0", b"\xff", b"\x00")),
+            *(b'{"a":"%s%s"}' % (sign, PHONE.encode()) for sign in (b"\\n", b"\\u0001")),
+            *(b'{"a":"%s%s"' % (sign, NIK.encode()) for sign in (b"\\b", b"\\u00a0", b"\\ud83d\\ude00")),
+            b'{"a":"' + "".join(f"\\uff{16 + int(digit):02x}" for digit in NIK).encode() + b'"',
             body("e-1", note="x" * 20_000 + NIK),
             body("e-1", note="x" * 8_060 + NIK + "x" * 9_000),
         ],
-        ids=range(14),
+        ids=range(27),
     )
     def test_nothing_hides_it(self, content: bytes) -> None:
         found, erase = reject(content)
         assert erase
         assert "Budi" not in found.payload
         assert NIK not in found.payload.replace("\\x00", "")
+        assert "\\uff17" not in found.payload
 
     @pytest.mark.parametrize("depth", [200, 254, 255, 300, 1000, 1024, 1025, 5000])
     def test_any_depth_can_be_refused(self, depth: int) -> None:
         content = b'{"id":"e-1","x":' + b"[" * depth + b"]" * depth + b"}"
         found, erase = reject(content)
-        assert found.payload == content.decode()[:8192]
+        assert found.payload == content.decode()
         assert not erase
 
     @pytest.mark.parametrize(
@@ -156,6 +162,53 @@ class TestRefused:
         found, erase = reject(content)
         assert (found.payload, found.event_id, erase) == (payload, None, False)
         assert "\x00" not in found.payload
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            body("0190b5c2-7d1a-7c3e-9f10-123456789012", {"unit": "puskesmas-9"}),
+            body("12345678-1234-4234-8234-123456789012", {"unit": "puskesmas-9"}),
+            body("e-1", {"unit": "puskesmas-9", "case": "0000000000000000"}),
+            body("e-1", {"unit": "puskesmas-9", "case": "9" * 40}),
+            body("e-1", {"unit": "puskesmas-9"}, **{f"note{n}": "x" * 250 for n in range(60)}),
+        ],
+        ids=range(5),
+    )
+    def test_what_is_nobody_s_stays_as_it_came(self, content: bytes) -> None:
+        found, erase = reject(content)
+        assert found.payload.encode() == content
+        assert not erase
+        parse(found.payload.encode())
+
+    def test_a_uuid_stays_beside_what_is_masked(self) -> None:
+        some = "12345678-1234-4234-8234-123456789012"
+        found, erase = reject(body(some, {"case": NIK}))
+        assert erase
+        assert json.loads(found.payload)["id"] == some
+
+    def test_a_number_in_the_digits_of_another_script_is_somebody_s(self) -> None:
+        wide = NIK.translate({48 + n: 0xFF10 + n for n in range(10)})
+        for content in (body("e-1", note=wide), json.dumps({"note": wide}, ensure_ascii=False).encode()):
+            found, erase = reject(content)
+            assert erase
+            assert wide not in found.payload
+            assert "***" in found.payload
+
+    @pytest.mark.parametrize("before", range(16_384 - 40, 16_384 + 150, 7))
+    @pytest.mark.parametrize("written", [NIK, "".join(f"\\u{ord(digit):04x}" for digit in NIK)])
+    def test_of_what_is_too_large_the_beginning_is_kept_and_no_half_number(self, before: int, written: str) -> None:
+        content = b"y" * before + written.encode() + b"z" * 20_000
+        found, erase = reject(content)
+        assert erase
+        assert found.payload.startswith("y" * 16_000)
+        assert NIK[:6] not in found.payload
+        assert "\\u003" not in found.payload
+        assert len(found.payload) <= MAX_EVENT_BYTES
+
+    def test_a_nul_in_a_name_or_subject_is_written_out(self) -> None:
+        why = Refusal(Reason.NEWER_SCHEMA, "data.a\x00b", "names \x00")
+        found = read_reject(refused(why, "opd.a\x00b", b"{}", ORIGIN).payload)
+        assert (found.field, found.detail, found.subject) == ("data.a\\x00b", "names \\x00", "opd.a\\x00b")
 
     @pytest.mark.parametrize("event_id", [NIK, PHONE, "a b", "", 7, None, ["e-1"], "x" * 97])
     def test_only_a_good_id_is_told(self, event_id: object) -> None:

@@ -110,6 +110,42 @@ async def test_a_stream_of_events_that_is_away_loses_nothing(hub: RunningHub, in
     assert duplicates(hub) == 0
 
 
+async def test_an_inbox_that_was_created_anew_is_another(hub: RunningHub, inbox: Inbox) -> None:
+    """Its sequences begin again; under the old creation they would be taken for what is counted already."""
+    before = await inbox.publish("old")
+    await hub.settle()
+    pid = hub.stack.pid("ingest")
+    await inbox.js.delete_stream(subjects.INBOX)
+    await inbox.enlarge()
+    anew = await inbox.publish("anew")
+    assert anew[0] == 1
+    await hub.settle()
+    assert counted(hub, "old") == before
+    assert counted(hub, "anew") == anew
+    assert duplicates(hub) == 0
+    assert hub.stack.pid("ingest") == pid
+
+
+async def test_a_client_that_reads_no_more_ends_its_process(
+    inbox: Inbox, hub: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ended(Exception):
+        pass
+
+    def end() -> None:
+        raise Ended
+
+    monkeypatch.setattr("services.broker._end_process", end)
+    async with hub.client() as client:
+        pulled = await client.jetstream().pull_subscribe_bind("nobody", stream=subjects.INBOX)
+        reading = client._reading_task
+        assert reading is not None
+        reading.cancel()
+        await asyncio.wait([reading])
+        with pytest.raises(Ended):
+            await pulled.fetch(1, timeout=1)
+
+
 async def test_personal_data_is_erased_only_when_its_reject_is_stored(hub: RunningHub, inbox: Inbox) -> None:
     """Good events of the same batch are counted meanwhile."""
     first = (await inbox.js.publish(SUBJECT, b"{")).seq

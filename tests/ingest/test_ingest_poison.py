@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import nats.errors
 import orjson
@@ -166,7 +167,7 @@ def test_all_their_neighbours_are_counted(hub: RunningHub, sent: Sent) -> None:
 def test_a_detail_is_a_sentence_and_a_payload_is_bounded(hub: RunningHub, sent: Sent) -> None:
     for detail, payload in hub.query("SELECT detail, payload FROM hub.reject"):
         assert len(detail.split()) >= 3
-        assert len(payload) <= 8192
+        assert len(payload) <= MAX_EVENT_BYTES
 
 
 async def contents(js: JetStreamContext, stream: str) -> dict[int, bytes]:
@@ -195,7 +196,9 @@ async def test_personal_data_is_nowhere(hub: RunningHub, sent: Sent) -> None:
     async with hub.client() as client:
         js = client.jetstream()
         inbox = await contents(js, subjects.INBOX)
-        assert set(inbox) == (set(sent.good) | set(sent.poisons)) - personal
+        # What is too large is erased unread.
+        large = {seq for seq, poison in sent.poisons.items() if poison.reason == "too_large"}
+        assert set(inbox) == (set(sent.good) | set(sent.poisons)) - personal - large
         held = [*inbox.values(), *(await contents(js, subjects.EVENTS)).values()]
         held += (await contents(js, subjects.REJECTS)).values()
     assert len(held) == len(inbox) + len(sent.good) + len(sent.poisons)
@@ -291,6 +294,80 @@ async def test_a_new_catalogue_is_in_force_without_a_restart(hub: RunningHub, se
         await publish(client.jetstream(), body("ninth", {"unit": "puskesmas-9"}))
     await hub.settle()
     assert hub.query("SELECT count(*) FROM hub.ledger WHERE event_id = 'ninth'") == [(1,)]
+    assert hub.stack.pid("ingest") == pid
+
+
+async def raw(hub: RunningHub, *lines: bytes) -> None:
+    """Speak to the broker as an application that uses no client library; return when it has taken every line."""
+    where = urlsplit(hub.endpoints.nats_url_for(user_of(SUBJECT)))
+    reader, writer = await asyncio.open_connection(where.hostname, where.port)
+    login = {"user": where.username, "pass": where.password, "verbose": False, "headers": True}
+    writer.write(b"CONNECT " + json.dumps(login).encode() + b"\r\n" + b"".join(lines) + b"PING\r\n")
+    async with asyncio.timeout(30):
+        while (answer := await reader.readline()) != b"PONG\r\n":
+            assert answer.startswith(b"INFO "), answer
+    writer.close()
+    await writer.wait_closed()
+
+
+def published(subject: bytes, content: bytes, reply: bytes = b"") -> bytes:
+    return b"PUB %s %s %d\r\n%s\r\n" % (subject, reply, len(content), content)
+
+
+def with_headers(headers: bytes, content: bytes) -> bytes:
+    sizes = len(headers), len(headers) + len(content)
+    return b"HPUB %s %d %d\r\n%s%s\r\n" % (SUBJECT.encode(), *sizes, headers, content)
+
+
+async def test_no_subject_and_no_header_stops_the_reading(hub: RunningHub, sent: Sent) -> None:
+    """An application may put any bytes there; the messages behind are read by the same process."""
+    pids = [hub.stack.pid(name) for name in ("ingest", "aggregator")]
+    ((before,),) = hub.query("SELECT coalesce(max(inbox_seq), 0) FROM hub.reject")
+    prefix = b"opd.dinkes.simpus.visit."
+    bad = [prefix + tail for tail in (b"is\xff", b"\xc3", b"a\x00b", b"a\x0bb", b"a\x0cb")]
+    headers = [b"NATS/1.0", b"NATS/1.0\r\n", b"NATS/1.0 \xff\r\n\r\n", b"NATS/1.0\r\n\xff: \xfe\r\n\r\n", b"x" * 12]
+    lines = [published(subject, body("raw")) for subject in bad]
+    lines += [with_headers(each, body(f"headers-{number}")) for number, each in enumerate(headers)]
+    await raw(hub, *lines, published(SUBJECT.encode(), body("behind")))
+    await hub.settle()
+    rows = hub.query("SELECT reason, subject FROM hub.reject WHERE inbox_seq > %s ORDER BY inbox_seq", before)
+    tails = (r"is\xff", r"\xc3", r"a\x00b", "a\x0bb", "a\x0cb")
+    assert rows == [("bad_subject", f"opd.dinkes.simpus.visit.{tail}") for tail in tails]
+    counted = hub.query("SELECT event_id FROM hub.ledger WHERE event_id ~ '^(headers-|behind)' ORDER BY inbox_seq")
+    assert counted == [*((f"headers-{number}",) for number in range(len(headers))), ("behind",)]
+    assert [hub.stack.pid(name) for name in ("ingest", "aggregator")] == pids
+
+
+async def test_a_nul_in_the_name_of_a_field_is_quarantined(hub: RunningHub, sent: Sent) -> None:
+    async with hub.client() as client:
+        seq = await publish(client.jetstream(), body("nul", {"a\x00b": "c"}))
+    await hub.settle()
+    assert hub.query("SELECT reason, field FROM hub.reject WHERE inbox_seq = %s", seq) == [
+        ("newer_schema", r"data.a\x00b")
+    ]
+
+
+async def test_a_confirmation_sent_to_a_subject_of_events_is_quarantined(hub: RunningHub, sent: Sent) -> None:
+    await raw(hub, published(SUBJECT.encode(), body("confirmed"), SUBJECT.encode()))
+    await hub.settle()
+    ((where,),) = hub.query("SELECT inbox_seq FROM hub.ledger WHERE event_id = 'confirmed'")
+    ((reason, detail),) = hub.query("SELECT reason, detail FROM hub.reject WHERE inbox_seq = %s", where + 1)
+    assert reason == "invalid_envelope"
+    assert "a confirmation that the broker stored here" in detail
+
+
+async def test_many_large_messages_hold_nothing_up(hub: RunningHub, sent: Sent) -> None:
+    pid = hub.stack.pid("ingest")
+    ((before,),) = hub.query("SELECT count(*) FROM hub.reject WHERE reason = 'too_large'")
+    large = body("large", note="081234567890 1234-5678 " * 10_600)
+    async with hub.client() as client:
+        js = client.jetstream()
+        for _ in range(100):
+            await publish(js, large)
+        await publish(js, body("behind-large"))
+    await hub.settle()
+    assert hub.query("SELECT count(*) FROM hub.reject WHERE reason = 'too_large'") == [(before + 100,)]
+    assert hub.query("SELECT count(*) FROM hub.ledger WHERE event_id = 'behind-large'") == [(1,)]
     assert hub.stack.pid("ingest") == pid
 
 

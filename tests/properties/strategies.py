@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from tests.properties.reference import DURATIONS, FOLLOWING, VOIDED, Event, microseconds
+from tests.properties.reference import DURATIONS, FOLLOWING, VOIDED, Event, Filter, microseconds
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -46,13 +47,27 @@ STORIES = ("c2", "c3", "c4")
 MOST_EVENTS = 60
 
 _DISTANCES = st.one_of(
-    st.sampled_from([0, 1, -1, SECOND, MINUTE, -MINUTE, 15 * MINUTE, HOUR]),
+    st.sampled_from([0, 1, -1, SECOND, MINUTE, -MINUTE, 15 * MINUTE, -15 * MINUTE, HOUR, -HOUR]),
     st.integers(-90, 90).map(lambda minutes: minutes * MINUTE),
     st.integers(-3 * SECOND, 3 * SECOND),
     st.integers(-26 * HOUR, 26 * HOUR),
     # Three days late, or a permit of weeks.
     st.integers(-3, 21).map(lambda days: days * 24 * HOUR),
 )
+
+
+def examples(number: int) -> settings:
+    """Settings of a test with a city: its database serves all examples, and sixty events are not few."""
+    return settings(
+        max_examples=number,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.too_slow,
+            HealthCheck.data_too_large,
+        ],
+    )
 
 
 def moments(zone: str) -> st.SearchStrategy[int]:
@@ -108,7 +123,7 @@ def publications(draw: st.DrawFn, zone: str) -> list[Event]:
         st.sampled_from(CASES),
         *_WHERE[1:],
     )
-    stories = draw(st.lists(_story(times), max_size=4))
+    stories = draw(st.lists(_story(times), max_size=6))
     # Left to itself, a list of up to 60 has seldom more than ten.
     size = draw(st.integers(0 if stories else 1, MOST_EVENTS - sum(map(len, stories))))
     events = [*itertools.chain(*stories), *draw(st.lists(scattered, min_size=size, max_size=size))]
@@ -173,21 +188,40 @@ def deliveries(draw: st.DrawFn, published: Sequence[Event]) -> Delivery:
     return Delivery(messages, workers)
 
 
+def questions(zone: str, times: Sequence[int]) -> st.SearchStrategy[int]:
+    """Moments to ask about: any, and those at which something happens, to the microsecond and to the minute."""
+    near = st.sampled_from([0, 0, 1, -1, MINUTE, -MINUTE])
+    return st.one_of(moments(zone), st.builds(int.__add__, st.sampled_from([0, *times]), near))
+
+
 @st.composite
-def windows(draw: st.DrawFn, zone: str) -> tuple[int, int]:
-    """From and to, of any length: within one minute, across days, backwards."""
-    begin = draw(moments(zone))
-    end = draw(st.one_of(moments(zone), st.integers(-MINUTE, 3 * MINUTE).map(lambda span: begin + span)))
+def windows(draw: st.DrawFn, zone: str, times: Sequence[int]) -> tuple[int, int]:
+    """From and to, of any length: everything, within one minute, across days, backwards."""
+    if times and draw(st.booleans()):
+        return times[0], times[-1] + MINUTE
+    begin = draw(questions(zone, times))
+    end = draw(st.one_of(questions(zone, times), st.integers(-MINUTE, 3 * MINUTE).map(lambda span: begin + span)))
     return begin, end
 
 
-def some(codes: Sequence[str]) -> st.SearchStrategy[tuple[str, ...] | None]:
-    """Values for one filter: all, a few, or an empty choice, which takes nothing."""
+def _some(codes: Sequence[str]) -> st.SearchStrategy[tuple[str, ...] | None]:
     return st.one_of(st.none(), st.lists(st.sampled_from(codes), unique=True, max_size=2).map(tuple))
 
 
-#: Limits that the catalogue of these cities names; others are counted when asked.
+def filters(opds: Sequence[tuple[str, ...] | None]) -> st.SearchStrategy[Filter]:
+    """Any of the agencies given, and of units, services and channels all or a few; an empty choice takes nothing."""
+    few = st.builds(Filter, st.sampled_from(opds), _some(UNITS), _some(SERVICES), _some(CHANNELS))
+    return st.one_of(st.builds(Filter, st.sampled_from(opds)), few)
+
+
+#: Limits that the catalogue of these cities names, met exactly by many stories; others are counted when asked.
 CATALOGUED = {
-    duration: (SECOND, 15 * MINUTE, 24 * HOUR) if duration != ("queue", "service") else () for duration in DURATIONS
+    duration: (SECOND // 2, MINUTE, 15 * MINUTE, 24 * HOUR) if duration != ("queue", "service") else ()
+    for duration in DURATIONS
 }
-LIMITS = (1, SECOND, MINUTE, 15 * MINUTE, HOUR, 24 * HOUR, 21 * 24 * HOUR)
+
+
+def limits(met: Sequence[int]) -> st.SearchStrategy[int]:
+    """Limits to ask about: some that are met to the microsecond, some of the catalogue, and others."""
+    anyhow = st.sampled_from([1, SECOND, MINUTE, 15 * MINUTE, HOUR, 24 * HOUR, 21 * 24 * HOUR])
+    return st.one_of(anyhow, st.sampled_from(met)) if met else anyhow

@@ -6,21 +6,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.properties.city import City, of_agency
 from tests.properties.reference import Case, Event, Fact, Reference, local_day, microseconds
-from tests.properties.strategies import CATALOGUED, HOUR, Message, deliveries, publications
+from tests.properties.strategies import CATALOGUED, HOUR, Message, deliveries, examples, publications
 
 
-# The checks: one database serves all examples (each has an agency of its own in it), and 60 events are not few.
-@settings(
-    max_examples=30,
-    deadline=None,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@examples(30)
 @given(data=st.data())
 async def test_any_order_gives_the_same_figures(a_city: City, data: st.DataObject) -> None:
     published = data.draw(publications(a_city.zone), "published")

@@ -43,7 +43,7 @@ SERVICES = ("s1", "s2")
 CHANNELS = ("online", "onsite", "email")
 CASES = ("c1", "c2")
 #: One of them is told about at random as well.
-STORIES = ("c2", "c3", "c4")
+STORIES = ("c2", "c3", "c4", "c5")
 MOST_EVENTS = 60
 
 _DISTANCES = st.one_of(
@@ -87,12 +87,16 @@ _INDEX = st.integers(0, MOST_EVENTS - 1)
 _SELDOM = st.integers(0, 9).map(lambda number: number == 9)
 
 
-_WHERE = (st.sampled_from(APPS), st.sampled_from(UNITS), st.sampled_from(SERVICES), st.sampled_from(CHANNELS))
-_STEP = st.tuples(st.integers(0, 3), st.sampled_from([0, 1, SECOND // 2, MINUTE, 15 * MINUTE, 7 * HOUR]), *_WHERE)
+#: One place for all, or several.
+_PLACES = [
+    (st.just(UNITS[0]), st.just(SERVICES[0]), st.just(CHANNELS[0])),
+    (st.sampled_from(UNITS), st.sampled_from(SERVICES), st.sampled_from(CHANNELS)),
+]
+_PAUSES = st.sampled_from([0, 1, SECOND // 2, MINUTE, 15 * MINUTE, 7 * HOUR])
 
 
 @st.composite
-def _story(draw: st.DrawFn, times: Sequence[int]) -> list[Event]:
+def _story(draw: st.DrawFn, times: Sequence[int], places: Sequence[st.SearchStrategy[str]]) -> list[Event]:
     """A case as it should be: each state follows the last, though at any place."""
     kind, case, at = (
         draw(st.sampled_from(list(FOLLOWING))),
@@ -102,7 +106,8 @@ def _story(draw: st.DrawFn, times: Sequence[int]) -> list[Event]:
     states = FOLLOWING[kind]
     state = next(iter(states))
     events: list[Event] = []
-    for choice, pause, app, *place in draw(st.lists(_STEP, min_size=2, max_size=8)):
+    step = st.tuples(st.integers(0, 3), _PAUSES, st.sampled_from(APPS), *places)
+    for choice, pause, app, *place in draw(st.lists(step, min_size=2, max_size=8)):
         events.append(Event(app, "", kind, state, at, *place, case))
         following = states[state].split()
         if not following:
@@ -115,15 +120,16 @@ def _story(draw: st.DrawFn, times: Sequence[int]) -> list[Event]:
 def publications(draw: st.DrawFn, zone: str) -> list[Event]:
     """Up to 60 events of two applications about a few cases, each with an id of its own but for a few."""
     times = draw(st.lists(moments(zone), min_size=1, max_size=15))
+    places = draw(st.sampled_from(_PLACES))
     scattered = st.builds(
         lambda what, at, app, case, *place: Event(app, "", *what, at, *place, case),
         _STATES[draw(st.sampled_from(_KINDS))],
         st.sampled_from(times),
         st.sampled_from(APPS),
         st.sampled_from(CASES),
-        *_WHERE[1:],
+        *places,
     )
-    stories = draw(st.lists(_story(times), max_size=6))
+    stories = draw(st.lists(_story(times, places), max_size=6))
     # Left to itself, a list of up to 60 has seldom more than ten.
     size = draw(st.integers(0 if stories else 1, MOST_EVENTS - sum(map(len, stories))))
     events = [*itertools.chain(*stories), *draw(st.lists(scattered, min_size=size, max_size=size))]

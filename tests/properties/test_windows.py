@@ -10,6 +10,7 @@ from tests.properties.city import City, of_agency, open_city
 from tests.properties.reference import DURATIONS, FOLLOWING, Event, Filter, Reference
 from tests.properties.strategies import (
     CHANNELS,
+    MINUTE,
     ZONES,
     Message,
     deliveries,
@@ -39,6 +40,12 @@ def ask(city: City, reference: Reference, filters: st.SearchStrategy[Filter], da
             facts = [fact for fact in reference.facts if (fact.kind, fact.role, fact.name) == (kind, "duration", name)]
             limit = data.draw(limits(sorted({fact.value for fact in facts} - {0})), "limit")
             city.wall.check_duration(reference, kind, name, window, limit, where)
+    if ended := [fact for fact in reference.facts if fact.role == "duration" and fact.value]:
+        # The limit is met to the microsecond, in a window that may be all edges.
+        fact = data.draw(st.sampled_from(ended), "duration")
+        minutes = st.integers(1, 70).map(lambda number: number * MINUTE)
+        window = (fact.at - data.draw(minutes), fact.at + data.draw(minutes))
+        city.wall.check_duration(reference, fact.kind, fact.name, window, fact.value, Filter((fact.opd,)))
     for _ in range(6):
         kind, at = data.draw(kinds), data.draw(questions(city.zone, times), "moment")
         city.wall.check_open(reference, kind, at, data.draw(filters, "filter"))

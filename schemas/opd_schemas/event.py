@@ -39,8 +39,8 @@ EXTENSION_NAME_PATTERN = r"^[a-z0-9]{1,20}$"
 _EXTENSION_NAME = re.compile(EXTENSION_NAME_PATTERN)
 #: CloudEvents integers have 32 bits; a longer one could not be written again.
 EXTENSION_INTEGERS = range(-(2**31), 2**31)
-#: Room for a trace id, not for a text about a person: extensions reach everybody who reads the hub's events.
-EXTENSION_CHARACTERS = 256
+#: Room for a `tracestate` (W3C: 512), not for a text about a person: everybody who reads the hub's events sees them.
+EXTENSION_CHARACTERS = 512
 #: CloudEvents extensions that only the hub stamps.
 HUB_EXTENSIONS = ("hubinbox", "hubreceived", "hubdigest", "hubtime", "hubhistory")
 

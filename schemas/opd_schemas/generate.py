@@ -16,6 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from opd_schemas.catalogue import Catalogue
 from opd_schemas.event import (
     DATA_MODELS,
+    EXTENSION_CHARACTERS,
     EXTENSION_INTEGERS,
     EXTENSION_NAME_PATTERN,
     HUB_EXTENSIONS,
@@ -62,6 +63,8 @@ def kind_schema(lifecycle: Lifecycle) -> dict[str, Any]:
         "propertyNames": {"pattern": EXTENSION_NAME_PATTERN, "not": {"enum": list(HUB_EXTENSIONS)}},
         "additionalProperties": {
             "type": ["string", "boolean", "integer"],
+            "pattern": "^[ -~]*$",
+            "maxLength": EXTENSION_CHARACTERS,
             "minimum": EXTENSION_INTEGERS.start,
             "maximum": EXTENSION_INTEGERS.stop - 1,
         },

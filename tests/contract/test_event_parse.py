@@ -161,7 +161,7 @@ def test_an_unknown_field_counts_before_a_wrong_one() -> None:
         ({"data": None}, Reason.INVALID_ENVELOPE, "data"),
         ({"data": {}}, Reason.INVALID_DATA, "data.unit"),
         ({"retries": 2**31}, Reason.INVALID_ENVELOPE, "retries"),
-        ({"note": "x" * 257}, Reason.INVALID_ENVELOPE, "note"),
+        ({"note": "x" * 513}, Reason.INVALID_ENVELOPE, "note"),
         ({"note": "pasien: h\u00e9"}, Reason.INVALID_ENVELOPE, "note"),
         ({"note": "two\nlines"}, Reason.INVALID_ENVELOPE, "note"),
         ({"note": "a\x00"}, Reason.INVALID_ENVELOPE, "note"),

@@ -7,7 +7,8 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from opd_schemas.catalogue import Agency, Catalogue, City, Limit, Name
+from opd_schemas.catalogue import Agency, Catalogue, City, Limit
+from opd_schemas.fields import Name
 from services import catalogue_store
 from services.aggregator.arrival import Arrival
 from services.aggregator.worker import Worker

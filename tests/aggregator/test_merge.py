@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from opd_schemas.events import KINDS
-from services.aggregator.merge import Meaning, Rules, Series, Transition, merge
+from services.aggregator.merge import Meaning, Rules, Series, SeriesKey, Transition, merge
 from services.micros import to_us
 
 EXAMPLES: list[dict[str, Any]] = YAML(typ="safe").load(Path(__file__).with_name("merge.yaml"))
@@ -38,7 +38,7 @@ SERIES = {
     number: Series("opd", *names)
     for number, names in enumerate(product(KINDS, ("u1", "u2"), ("s1", "s2"), ("online", "onsite")), 1)
 }
-SERIES_IDS = {series: number for number, series in SERIES.items()}
+SERIES_IDS: dict[SeriesKey, int] = {series: number for number, series in SERIES.items()}
 APP_IDS = {app: number for number, app in APPS.items()}
 
 

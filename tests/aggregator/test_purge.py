@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import nats
+import orjson
 import pytest
 from nats.js import JetStreamContext
 
@@ -33,11 +34,13 @@ async def _publish(js: JetStreamContext, subject: str, count: int, size: int = 1
 
 
 async def _confirm(js: JetStreamContext, stream: str, durable: str, count: int) -> None:
-    subscription = await js.pull_subscribe_bind(durable=durable, stream=stream)
-    while count:
-        for message in await subscription.fetch(count, timeout=5):
-            await message.ack_sync()
-            count -= 1
+    """Fetch and acknowledge so many and not one more, which the hub's own `fetch` may have in advance."""
+    inbox = js._nc.new_inbox()
+    subscription = await js._nc.subscribe(inbox)
+    request = {"batch": count, "expires": 5_000_000_000}
+    await js._nc.publish(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}", orjson.dumps(request), inbox)
+    for _ in range(count):
+        await (await subscription.next_msg(5)).ack_sync()
     await subscription.unsubscribe()
 
 

@@ -1,13 +1,15 @@
 """Each role may do its work and nothing else: the reader sees the wall, the workers only add to what was received."""
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 
-from opd_schemas.catalogue import Agency, Catalogue, City, Name
+from opd_schemas.catalogue import Agency, Catalogue, City
+from opd_schemas.fields import Name
 from services import catalogue_store, db
 from services.aggregator import transaction
 from services.aggregator.registry import Registry
@@ -15,7 +17,7 @@ from services.aggregator.worker import Worker
 from tests.aggregator.store import Owner, ticket
 from tests.databases import Database, Databases
 
-Reader = psycopg.Connection[tuple[object, ...]]
+Reader = psycopg.Connection[tuple[Any, ...]]
 _RELATIONS = """
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S') ORDER BY 1, 2
@@ -70,7 +72,7 @@ def test_the_reader_reads_the_wall(reader: Reader) -> None:
     noon = "'2025-11-17 12:00+07'"
     assert reader.execute(f"SELECT open, waiting FROM wall.open('queue', {noon})").fetchall() == [(1, 0)]
     assert reader.execute(f"SELECT state, open FROM wall.open_by_state('queue', {noon})").fetchall() == [("called", 1)]
-    may = dict(reader.execute(_FUNCTIONS, ("wall",)).fetchall())
+    may: dict[str, bool] = dict(reader.execute(_FUNCTIONS, ("wall",)).fetchall())
     assert may
     assert all(may.values())
 
@@ -85,7 +87,7 @@ def test_the_reader_sees_nothing_behind_the_wall(reader: Reader, owner: Owner) -
     for schema, table in tables:
         with pytest.raises(InsufficientPrivilege):
             reader.execute(sql.SQL("SELECT 1 FROM {}.{}").format(sql.Identifier(schema), sql.Identifier(table)))
-    may = dict(reader.execute(_FUNCTIONS, ("hub",)).fetchall())
+    may: dict[str, bool] = dict(reader.execute(_FUNCTIONS, ("hub",)).fetchall())
     assert may
     assert not any(may.values())
     assert reader.execute(

@@ -7,6 +7,7 @@ import pytest
 
 from opd_schemas.event import Event
 from services import db
+from services.aggregator.arrival import Arrival
 from services.aggregator.registry import Registry
 from services.aggregator.transaction import Outcome, apply
 from services.aggregator.worker import Worker
@@ -17,7 +18,7 @@ from tests.arrivals import RECEIVED_US, arrive
 NewWorker = Callable[[], Awaitable[Worker]]
 
 
-def heartbeat(seq: int, *, received_us: int = RECEIVED_US, history: bool = False, app: str = APP) -> Event:
+def heartbeat(seq: int, *, received_us: int = RECEIVED_US, history: bool = False, app: str = APP) -> Arrival:
     event = Event(OPD, app, "app", "heartbeat", f"h{seq}", from_us(RECEIVED_US))
     return arrive(event, seq, received_us=received_us, history=history)
 
@@ -48,10 +49,10 @@ async def test_a_redelivery_leaves_no_trace(worker: Worker, owner: Owner) -> Non
     await worker.commit(batch)
     tables = ("ledger", "event", "duplicate", "reject", "cases", "contribution", "rollup_hour", "rollup_day")
     everything = [f"SELECT * FROM hub.{table} ORDER BY 1, 2, 3" for table in tables]
-    before = [owner.query(statement) for statement in everything]  # type: ignore[arg-type]
+    before = [owner.query(statement) for statement in everything]
     for again in (batch, batch[::-1], batch[1:2], [*batch, *batch]):
         await worker.commit(again)
-    assert [owner.query(statement) for statement in everything] == before  # type: ignore[arg-type]
+    assert [owner.query(statement) for statement in everything] == before
 
 
 async def test_an_id_of_a_heartbeat_is_taken_too(worker: Worker, owner: Owner) -> None:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -175,9 +176,8 @@ async def test_a_row_that_cannot_be_stored_stands_apart(worker: Worker, owner: O
 
 @pytest.mark.parametrize("field", ["service", "case_id", "channel"])
 async def test_a_nul_in_a_field(worker: Worker, owner: Owner, field: str) -> None:
-    (sick,) = [
-        ticket(2, "issued", "08:00")._replace(**{field: "a\x00b", "body": b'{"case":"a\x00b 3271046504930002"}'})
-    ]
+    changed: dict[str, Any] = {field: "a\x00b", "body": b'{"case":"a\x00b 3271046504930002"}'}
+    sick = ticket(2, "issued", "08:00")._replace(**changed)
     await worker.commit([BATCH[0], sick, ticket(3, "issued", "08:05", "A-2")])
     assert owner.ledger() == ["e1", "e3"]
     assert owner.query(_SOURCES) == [("antrean", 2)]

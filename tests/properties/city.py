@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import psycopg
 
-from opd_schemas.catalogue import Agency, Catalogue, Limit, Name
+from opd_schemas.catalogue import Agency, Catalogue, Limit
 from opd_schemas.catalogue import City as CityOfCatalogue
 from opd_schemas.event import Event as Published
+from opd_schemas.fields import Name
 from services import catalogue_store, db
 from services.aggregator import transaction
 from services.aggregator.arrival import Arrival

@@ -76,7 +76,7 @@ def moments(zone: str) -> st.SearchStrategy[int]:
     return st.builds(int.__add__, st.sampled_from(anchors), _DISTANCES)
 
 
-_KINDS = (("queue",), ("permit",), ("visit",), ("queue", "permit", "visit", "app"))
+_KINDS: tuple[tuple[str, ...], ...] = (("queue",), ("permit",), ("visit",), ("queue", "permit", "visit", "app"))
 _STATES = {
     kinds: st.sampled_from(
         [(kind, state) for kind in kinds for state in (*FOLLOWING.get(kind, ("heartbeat",)), VOIDED, VOIDED)]
@@ -88,15 +88,20 @@ _SELDOM = st.integers(0, 9).map(lambda number: number == 9)
 
 
 #: One place for all, or several.
-_PLACES = [
+_Places = tuple[st.SearchStrategy[str], st.SearchStrategy[str], st.SearchStrategy[str]]
+_PLACES: list[_Places] = [
     (st.just(UNITS[0]), st.just(SERVICES[0]), st.just(CHANNELS[0])),
     (st.sampled_from(UNITS), st.sampled_from(SERVICES), st.sampled_from(CHANNELS)),
 ]
 _PAUSES = st.sampled_from([0, 1, SECOND // 2, MINUTE, 15 * MINUTE, 7 * HOUR])
 
 
+def _event(kind: str, state: str, at: int, app: str, case: str, unit: str, service: str, channel: str) -> Event:
+    return Event(app, "", kind, state, at, unit, service, channel, case)
+
+
 @st.composite
-def _story(draw: st.DrawFn, times: Sequence[int], places: Sequence[st.SearchStrategy[str]]) -> list[Event]:
+def _story(draw: st.DrawFn, times: Sequence[int], places: _Places) -> list[Event]:
     """A case as it should be: each state follows the last, though at any place."""
     kind, case, at = (
         draw(st.sampled_from(list(FOLLOWING))),
@@ -108,7 +113,7 @@ def _story(draw: st.DrawFn, times: Sequence[int], places: Sequence[st.SearchStra
     events: list[Event] = []
     step = st.tuples(st.integers(0, 3), _PAUSES, st.sampled_from(APPS), *places)
     for choice, pause, app, *place in draw(st.lists(step, min_size=2, max_size=8)):
-        events.append(Event(app, "", kind, state, at, *place, case))
+        events.append(_event(kind, state, at, app, case, *place))
         following = states[state].split()
         if not following:
             break
@@ -122,7 +127,7 @@ def publications(draw: st.DrawFn, zone: str) -> list[Event]:
     times = draw(st.lists(moments(zone), min_size=1, max_size=15))
     places = draw(st.sampled_from(_PLACES))
     scattered = st.builds(
-        lambda what, at, app, case, *place: Event(app, "", *what, at, *place, case),
+        lambda what, *where: _event(*what, *where),
         _STATES[draw(st.sampled_from(_KINDS))],
         st.sampled_from(times),
         st.sampled_from(APPS),
@@ -203,11 +208,12 @@ def questions(zone: str, times: Sequence[int]) -> st.SearchStrategy[int]:
 @st.composite
 def windows(draw: st.DrawFn, zone: str, times: Sequence[int]) -> tuple[int, int]:
     """From and to, of any length: everything, within one minute, across days, backwards."""
-    if times and draw(st.booleans()):
+    everything: bool = draw(st.booleans())
+    if times and everything:
         return times[0], times[-1] + MINUTE
     begin = draw(questions(zone, times))
-    end = draw(st.one_of(questions(zone, times), st.integers(-MINUTE, 3 * MINUTE).map(lambda span: begin + span)))
-    return begin, end
+    spans = st.integers(-MINUTE, 3 * MINUTE)
+    return begin, draw(st.one_of(questions(zone, times), st.builds(int.__add__, st.just(begin), spans)))
 
 
 def _some(codes: Sequence[str]) -> st.SearchStrategy[tuple[str, ...] | None]:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -52,38 +52,34 @@ async def test_any_order_gives_the_same_figures(a_city: City, data: st.DataObjec
 def assert_stored(figures: Iterable[tuple[str, str]], counted: Iterable[Event], reference: Reference) -> None:
     """The store holds what the reference works out, and nothing else."""
     rows: dict[str, list[dict[str, Any]]] = {}
-    for table, row in figures:
-        rows.setdefault(table, []).append(json.loads(row))
+    for table, text in figures:
+        rows.setdefault(table, []).append(json.loads(text))
 
     assert Counter(_stored_event(row) for row in rows.get("event", ())) == Counter(map(_event, counted))
     assert {_stored_case(row) for row in rows.get("case", ()) if row["opened_at"]} == set(map(_case, reference.cases))
     assert sum((_stored_fact(row) for row in rows.get("contribution", ())), Counter()) == Counter(
         map(_fact, reference.facts)
     )
-    for table, bucket, cut in (
-        ("rollup_hour", "hour", lambda at: at // HOUR * HOUR),
-        ("rollup_day", "day", lambda at: local_day(at, reference.zone)),
-    ):
+    cuts: list[tuple[str, Callable[[int], object]]] = [
+        ("hour", lambda at: at // HOUR * HOUR),
+        ("day", lambda at: local_day(at, reference.zone)),
+    ]
+    for bucket, cut in cuts:
         n: Counter[tuple[object, ...]] = Counter()
         total: Counter[tuple[object, ...]] = Counter()
-        for row in rows.get(table, ()):
+        for row in rows.get(f"rollup_{bucket}", ()):
             assert row["n"] > 0, "a sum of nothing is not kept"
             n[_key(row, bucket)] += row["n"]
             total[_key(row, bucket)] += row["total"]
-        facts = [(_place(fact), cut(fact.at), fact.value) for fact in reference.facts]
-        assert n == Counter((*place, at) for place, at, _ in facts)
-        assert total == sum((Counter({(*place, at): value}) for place, at, value in facts), Counter())
-    for table, bucket, cut in (
-        ("within_hour", "hour", lambda at: at // HOUR * HOUR),
-        ("within_day", "day", lambda at: local_day(at, reference.zone)),
-    ):
-        within = {
-            (*_key({**row, "role": "duration"}, bucket), row["limit_us"]): row["n"] for row in rows.get(table, ())
-        }
-        assert within == Counter(
-            (*_place(fact), cut(fact.at), limit)
-            for fact in reference.facts
-            if fact.role == "duration"
+        facts = [((*_place(fact), cut(fact.at)), fact) for fact in reference.facts]
+        assert n == Counter(key for key, _ in facts)
+        assert total == sum((Counter({key: fact.value}) for key, fact in facts), Counter())
+
+        durations = [(key, fact) for key, fact in facts if fact.role == "duration"]
+        within = [{**row, "role": "duration"} for row in rows.get(f"within_{bucket}", ())]
+        assert {(*_key(row, bucket), row["limit_us"]): row["n"] for row in within} == Counter(
+            (*key, limit)
+            for key, fact in durations
             for limit in CATALOGUED[fact.kind, fact.name]
             if fact.value <= limit
         )

@@ -23,7 +23,7 @@ class Wall:
         call = {f"a{number}": argument for number, argument in enumerate(arguments)}
         named = {name: _array(value) for name, value in vars(where).items()}
         text = ", ".join([*(f"%({name})s" for name in call), *(f"{name} => %({name})s::text[]" for name in named)])
-        return self._connection.execute(f"SELECT * FROM wall.{function}({text})", call | named).fetchall()  # type: ignore[arg-type]
+        return self._connection.execute(f"SELECT * FROM wall.{function}({text})", call | named).fetchall()
 
     def states(self, kind: str, window: Window, where: Filter) -> dict[str, tuple[int, int]]:
         """Per state: its events, and the cases that entered it for the first time."""
@@ -66,8 +66,10 @@ class Wall:
         """Open cases at a moment, by state and place, and all together."""
         right = reference.open_by_state(kind, at, where)
         groups = [
-            OpenGroup(*place, waiting=waiting, open=n, oldest=microseconds(oldest))
-            for *place, waiting, n, oldest in self._ask("open_by_state", kind, moment(at), where=where)
+            OpenGroup(opd, unit, service, channel, state, waiting, n, microseconds(oldest))
+            for opd, unit, service, channel, state, waiting, n, oldest in self._ask(
+                "open_by_state", kind, moment(at), where=where
+            )
         ]
         assert sorted(groups, key=repr) == sorted(right, key=repr)
         waiting = [group for group in right if group.waiting]

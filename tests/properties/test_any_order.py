@@ -14,7 +14,7 @@ from tests.properties.reference import Case, Event, Fact, Reference, local_day, 
 from tests.properties.strategies import CATALOGUED, HOUR, Message, deliveries, examples, publications
 
 
-@examples(30)
+@examples(50)
 @given(data=st.data())
 async def test_any_order_gives_the_same_figures(a_city: City, data: st.DataObject) -> None:
     published = data.draw(publications(a_city.zone), "published")

@@ -8,20 +8,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from bench import backlog, live
 from bench.backlog import Pace
 from bench.city import City, messages
 from bench.live import Live
 from bench.machine import Machine, machine
+from deploy.local import postgres
+from deploy.local.hub import AGGREGATOR
 from services.catalogue import load
 
 _CATALOGUE = Path(__file__).parent.parent / "schemas" / "catalogue"
 _SEED = 1371
 #: Targets on two cores.
 _RATIO, _P99_MS, _MEMORY_MB = 0.3, 500, 200
-console = Console(stderr=True)
+progress = Console(stderr=True)
 
 
 def _options() -> argparse.Namespace:
@@ -39,58 +40,60 @@ def _options() -> argparse.Namespace:
 async def _measure(target: Machine, options: argparse.Namespace) -> None:
     city = City(target.catalogue, _SEED)
     await target.new_streams(keep_inbox=False)
-    with console.status("INBOX is filled ..."):
+    with progress.status("INBOX is filled ..."):
         await target.fill_inbox(list(messages(city.past(options.events, now=datetime.now(UTC)))))
     hub: list[Pace] = []
     stock: list[float] = []
     faster: list[float] = []
     for run in range(1, options.runs + 1):
-        with console.status(f"run {run} of {options.runs} ..."):
+        with progress.status(f"run {run} of {options.runs} ..."):
             # Turn by turn, so that what else the machine does falls on all alike.
             stock.append(await backlog.ceiling(target, options.events, hub_fetch=False))
             faster.append(await backlog.ceiling(target, options.events, hub_fetch=True))
             hub.append(await backlog.whole_path(target, options.events))
-        console.print(f"run {run}: hub {hub[-1].per_second:,.0f}, ceiling {stock[-1]:,.0f}, {faster[-1]:,.0f} events/s")
+        progress.print(
+            f"run {run}: hub {hub[-1].per_second:,.0f}, ceiling {stock[-1]:,.0f}, {faster[-1]:,.0f} events/s"
+        )
     _print_backlog(options, hub, stock, faster)
-    with console.status("latency ..."):
+    with progress.status("latency ..."):
         _print_latency(await live.steady(target, city, rate=500, seconds=options.seconds))
-    with console.status("memory ..."):
+    with progress.status("memory ..."):
         _print_memory(await live.steady(target, city, rate=1000, seconds=options.seconds))
 
 
 def _print_backlog(options: argparse.Namespace, hub: list[Pace], stock: list[float], faster: list[float]) -> None:
-    pace = statistics.median(run.per_second for run in hub)
-    table = Table(
-        title=f"{options.events:,} events wait in INBOX; batch {backlog.BATCH}; median of {options.runs}",
-        title_justify="left",
-    )
-    for column in ("", "ratio", "events/s", "slowest … fastest"):
-        table.add_column(column, justify="left" if not column else "right")
-    for name, paces in (
-        ("raw ceiling: nats-py fetch, binary COPY", stock),
-        ("the same with the hub's own fetch", faster),
-    ):
-        ceiling = statistics.median(paces)
-        table.add_row(name, f"{pace / ceiling:.2f}", f"{ceiling:,.0f}", f"{min(paces):,.0f} … {max(paces):,.0f}")
-    paces = [run.per_second for run in hub]
-    table.add_row("hub: INBOX to committed rollups", "1", f"{pace:,.0f}", f"{min(paces):,.0f} … {max(paces):,.0f}")
-    out = Console()
-    out.print(table)
-    out.print(f"ratio hub / raw ceiling: {pace / statistics.median(stock):.2f} (target ≥ {_RATIO} on 2 cores)")
+    paces = {
+        "hub: INBOX to committed rollups": [run.per_second for run in hub],
+        "raw ceiling: nats-py fetch, binary COPY": stock,
+        "raw ceiling with the hub's own fetch": faster,
+    }
+    own, first, second = (statistics.median(each) for each in paces.values())
+    print(f"{own / first:.2f}  hub / raw ceiling (target ≥ {_RATIO} on 2 cores)")
+    print(f"{own / second:.2f}  hub / raw ceiling with the hub's own fetch\n")
+    print(f"{options.events:,} events wait in INBOX, batch {backlog.BATCH}, events/s:")
+    print(f"{'':42}{'median':>8}{'slowest':>9}{'fastest':>9}")
+    for name, each in paces.items():
+        print(f"{name:42}{statistics.median(each):8,.0f}{min(each):9,.0f}{max(each):9,.0f}")
+    _print_limit(own, hub)
+
+
+def _print_limit(pace: float, hub: list[Pace]) -> None:
+    """What the pace rests on: a worker and its database take turns, and all parts share the cores."""
     cpu = {part: statistics.median(run.cpu_us[part] for run in hub) for part in hub[0].cpu_us}
-    total = sum(cpu.values())
     cores = len(os.sched_getaffinity(0))
+    chain, total = cpu[AGGREGATOR] + cpu[postgres.NAME], sum(cpu.values())
     shares = ", ".join(f"{part} {us:.0f}" for part, us in sorted(cpu.items(), key=lambda item: -item[1]))
-    first = max(cpu, key=lambda part: cpu[part])
-    out.print(
-        f"processor time an event, in µs: {shares}; together {total:.0f}, which is"
-        f" {total * pace / 1e6 / cores:.0%} of {cores} cores. {first.capitalize()} takes the most"
-        f" ({cpu[first] / total:.0%}; {cpu[first] * pace / 1e6:.0%} of one core).\n"
+    print(f"\nProcessor time an event, µs: {shares}; together {total:.0f}.")
+    print(
+        f"The one worker and its database take turns: at best {1e6 / chain:,.0f} events/s. All parts on {cores} cores:"
+        f" at best {cores * 1e6 / total:,.0f}."
     )
+    others = statistics.median(run.others for run in hub)
+    print(f"Used: {total * pace / 1e6:.1f} cores; other processes of this machine took {others:.1f} meanwhile.\n")
 
 
 def _print_latency(measured: Live) -> None:
-    Console().print(
+    print(
         f"publish → committed at {measured.rate} events/s: p50 {measured.p50_ms:.0f} ms, p99 {measured.p99_ms:.0f} ms"
         f" (target < {_P99_MS}), longest {measured.worst_ms:.0f} ms"
     )
@@ -98,7 +101,7 @@ def _print_latency(measured: Live) -> None:
 
 def _print_memory(measured: Live) -> None:
     parts = ", ".join(f"{name} {held / 1e6:.0f}" for name, held in measured.memory.items())
-    Console().print(
+    print(
         f"resident memory at {measured.rate} events/s: {sum(measured.memory.values()) / 1e6:.0f} MB"
         f" (target < {_MEMORY_MB}): {parts}"
     )
@@ -106,7 +109,7 @@ def _print_memory(measured: Live) -> None:
 
 def main() -> None:
     options = _options()
-    with console.status("the stack starts ..."):
+    with progress.status("the stack starts ..."):
         catalogue = load(_CATALOGUE)
     with machine(catalogue) as target:
         asyncio.run(_measure(target, options))

@@ -12,7 +12,7 @@ import psycopg
 from nats.js.api import ConsumerConfig
 
 from bench.machine import ADMIN, SERVICES, Machine
-from bench.processes import cpu_seconds
+from bench.processes import busy_seconds, cpu_seconds
 from deploy.local import nats, postgres
 from opd_schemas import subjects
 from services.settings import Settings
@@ -30,10 +30,11 @@ SELECT (SELECT count(*) FROM hub.event), (SELECT sum(n) FROM hub.rollup_day JOIN
 
 @dataclass(frozen=True)
 class Pace:
-    """One run: events a second, and microseconds of processor an event by process."""
+    """One run: events a second, microseconds of processor an event by process, and how many cores others kept busy."""
 
     per_second: float
     cpu_us: dict[str, float]
+    others: float
 
 
 async def whole_path(machine: Machine, count: int) -> Pace:
@@ -43,10 +44,13 @@ async def whole_path(machine: Machine, count: int) -> Pace:
     began = await machine.start_services()
     parts = {name: machine.stack.pid(name) or 0 for name in (*SERVICES, nats.NAME, postgres.NAME)}
     before = {name: cpu_seconds(pid) for name, pid in parts.items()}
+    busy, since = busy_seconds(), time.monotonic()
     ended = await _committed(machine, count)
-    cpu_us = {name: (cpu_seconds(pid) - before[name]) / count * 1e6 for name, pid in parts.items()}
+    ours = {name: cpu_seconds(pid) - before[name] for name, pid in parts.items()}
+    others = max(busy_seconds() - busy - sum(ours.values()), 0.0) / (time.monotonic() - since)
     await asyncio.to_thread(machine.stop_services)
-    return Pace(count / (ended.timestamp() - began), cpu_us)
+    cpu_us = {name: spent / count * 1e6 for name, spent in ours.items()}
+    return Pace(count / (ended.timestamp() - began), cpu_us, others)
 
 
 async def _committed(machine: Machine, count: int) -> datetime:

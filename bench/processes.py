@@ -45,6 +45,14 @@ def cpu_seconds(root: int) -> float:
     return total / _TICKS
 
 
+def busy_seconds() -> float:
+    """Processor seconds that the whole machine has spent so far, whoever asked for them; stolen ones are no work."""
+    user, nice, system, _idle, _iowait, irq, softirq, *_ = (
+        int(ticks) for ticks in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq) / _TICKS
+
+
 def resident_bytes(pids: Iterable[int]) -> int:
     """Resident memory of these processes, shared pages counted in each."""
     return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE for pid in pids)

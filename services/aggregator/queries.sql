@@ -28,8 +28,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS batch (
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS merged (
     case_no bigint, opd text, kind text, case_id text, opened_at timestamptz, closed_at timestamptz,
-    last_at timestamptz, state text, series_id integer, channel text, flags text[], transitions jsonb, voids jsonb,
-    is_new boolean
+    last_at timestamptz, state text, series_id integer, channel text, flags text[], transitions jsonb, voids jsonb
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS delta (
     case_no bigint, series_id integer, measure_id smallint, at timestamptz, value bigint, sign smallint, stored boolean
@@ -82,9 +81,14 @@ ON CONFLICT DO NOTHING
 SELECT count(pg_advisory_xact_lock(k)) FROM unnest(%s::bigint[]) k
 
 -- name: read_cases
+-- Case by case through the index, whatever the planner thinks of it: joined as a whole, it would read all of hub.cases
+-- for each batch, and go on doing so with the plan that it made while the table was small.
 SELECT k.ord, coalesce(c.case_no, nextval('hub.case_no')), c.transitions, c.voids
 FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY k(case_id, kind, opd, ord)
-LEFT JOIN hub.cases c USING (case_id, kind, opd)
+LEFT JOIN LATERAL (
+    SELECT case_no, transitions, voids FROM hub.cases
+    WHERE (case_id, kind, opd) = (k.case_id, k.kind, k.opd) LIMIT 1
+) c ON true
 
 -- name: read_contributions
 SELECT case_no, series_id, measure_id, at, value FROM hub.contribution WHERE case_no = ANY (%s)
@@ -92,18 +96,17 @@ SELECT case_no, series_id, measure_id, at, value FROM hub.contribution WHERE cas
 -- name: copy_merged
 COPY merged FROM STDIN (FORMAT BINARY)
 
--- name: add_cases
+-- name: put_cases
+-- New and changed ones alike, so that the index finds each.
 INSERT INTO hub.cases (case_no, opd, kind, case_id, opened_at, closed_at, last_at, state, series_id, channel, flags,
                        transitions, voids)
 SELECT case_no, opd, kind, case_id, opened_at, coalesce(closed_at, 'infinity'), last_at, state, series_id, channel,
        flags, transitions, voids
-FROM merged WHERE is_new
-
--- name: change_cases
-UPDATE hub.cases c
-SET opened_at = m.opened_at, closed_at = coalesce(m.closed_at, 'infinity'), last_at = m.last_at, state = m.state,
-    series_id = m.series_id, channel = m.channel, flags = m.flags, transitions = m.transitions, voids = m.voids
-FROM merged m WHERE c.case_no = m.case_no AND NOT m.is_new
+FROM merged
+ON CONFLICT (case_no) DO UPDATE
+SET opened_at = excluded.opened_at, closed_at = excluded.closed_at, last_at = excluded.last_at, state = excluded.state,
+    series_id = excluded.series_id, channel = excluded.channel, flags = excluded.flags,
+    transitions = excluded.transitions, voids = excluded.voids
 
 -- name: forget_contributions
 DELETE FROM hub.contribution WHERE case_no = ANY (%s)

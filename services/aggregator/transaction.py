@@ -33,7 +33,7 @@ _BATCH = (
 )  # fmt: skip
 _MERGED = (
     "int8", "text", "text", "text", "int8", "int8",
-    "int8", "text", "int4", "text", "text[]", "jsonb", "jsonb", "bool",
+    "int8", "text", "int4", "text", "text[]", "jsonb", "jsonb",
 )  # fmt: skip
 _DELTA = ("int8", "int4", "int2", "int8", "int8", "int2", "bool")
 
@@ -298,8 +298,7 @@ async def write_cases(
 
     async with connection.cursor() as cursor:
         await _copy(cursor, "copy_merged", _MERGED, merged)
-        await cursor.execute(SQL["add_cases"])
-        await cursor.execute(SQL["change_cases"])
+        await cursor.execute(SQL["put_cases"])
         if rewritten:
             await cursor.execute(SQL["forget_contributions"], (rewritten,))
         await _copy(cursor, "copy_delta", _DELTA, delta)
@@ -359,7 +358,6 @@ def _case_row(case: StoredCase, meaning: Meaning) -> tuple[object, ...]:
         meaning.flags,
         Jsonb([tuple(t) for t in meaning.transitions], orjson.dumps),
         Jsonb(sorted(case.voids), orjson.dumps),
-        case.is_new,
     )
 
 

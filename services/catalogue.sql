@@ -55,3 +55,53 @@ FROM unnest(%s::smallint[], %s::bigint[]) l(measure_id, limit_us)
 CROSS JOIN (SELECT %s::text AS name) z
 JOIN hub.contribution c ON c.measure_id = l.measure_id AND c.value <= l.limit_us
 GROUP BY 1, 2, 3, 4
+
+-- name: hold_terms_alone
+SELECT pg_advisory_xact_lock(hashtextextended('warroom.terms', 0))
+
+-- name: add_figure
+-- NULL where the figure is known.
+INSERT INTO hub.figure (definition, kind, form, opds, units, services, channels) VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (definition) DO NOTHING RETURNING figure_no
+
+-- name: figure
+SELECT figure_no FROM hub.figure WHERE definition = %s
+
+-- name: add_figure_part
+INSERT INTO hub.figure_part (figure_no, measure_id, counted, weighted, binned, hit, channel, limit_us)
+SELECT %(figure)s, measure_id, %(counted)s, %(weighted)s, %(binned)s, %(hit)s, %(channel)s, %(limit_us)s
+FROM hub.measure WHERE (kind, role, name) = (%(kind)s, %(role)s, %(name)s)
+
+-- name: add_figure_limit
+INSERT INTO hub.figure_limit (figure_no, opd, unit, limit_us) VALUES (%s, %s, %s, %s)
+
+-- name: add_all_terms
+SELECT hub.add_terms(ARRAY(SELECT series_id FROM hub.series))
+
+-- name: add_kpi
+INSERT INTO hub.kpi (version, kpi, position, figure_no, statistic, scale, per_units, span, local, direction,
+                     minimum_sample, warning_at, warning_clear, critical_at, critical_clear, target_days, targets, since,
+                     until, block)
+VALUES (%(version)s, %(kpi)s, %(position)s, %(figure)s, %(statistic)s, %(scale)s, %(per_units)s, %(span)s, %(local)s,
+        %(direction)s, %(minimum_sample)s, %(warning_at)s, %(warning_clear)s, %(critical_at)s, %(critical_clear)s,
+        %(target_days)s, %(targets)s, %(since)s, %(until)s, %(block)s)
+
+-- name: add_kpi_feed
+INSERT INTO hub.kpi_feed (version, kpi, opd, app, expected_every, calendars) VALUES (%s, %s, %s, %s, %s, %s)
+
+-- name: forget_openings
+DELETE FROM hub.opening
+
+-- name: copy_openings
+COPY hub.opening (calendar, starts, ends) FROM STDIN (FORMAT BINARY)
+
+-- name: recount_arrivals
+-- What is late has changed: every local day is counted again.
+DELETE FROM hub.arrival_day;
+INSERT INTO hub.arrival_day (source_id, kind, day, events, late)
+SELECT e.source_id, s.kind, (e.at AT TIME ZONE c.timezone)::date, count(*),
+       count(*) FILTER (WHERE e.received_at - e.at > c.late_after)
+FROM hub.event e JOIN hub.series s USING (series_id) CROSS JOIN hub.city c WHERE NOT e.history GROUP BY 1, 2, 3
+
+-- name: late_after
+SELECT late_after FROM hub.city

@@ -35,6 +35,8 @@ class City(Model):
     name: Text
     timezone: Annotated[str, AfterValidator(_known_zone)]
     late_after: Span = timedelta(minutes=10)
+    #: So many cases closed within one minute at one unit look like closed in bulk.
+    bulk_closing: Annotated[int, Field(ge=2)] = 5
 
     @property
     def zone(self) -> ZoneInfo:
@@ -56,6 +58,14 @@ class Unit(Model):
     name: Name
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1)]
     calendar: Code | None = None
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("has only one of latitude and longitude; write both, in degrees, or neither")
+        return self
 
 
 class Service(Model):

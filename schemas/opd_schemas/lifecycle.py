@@ -30,11 +30,15 @@ class State:
 
 @dataclass(frozen=True)
 class Duration:
-    """From the first `start` of a case to the first event at or after it whose state is in `ends`."""
+    """From the first `start` of a case to the first event at or after it whose state is in `ends`.
+
+    With `net` it is measured twice: gross, and in the working time of the unit without the pauses of the case.
+    """
 
     name: str
     start: str
     ends: frozenset[str]
+    net: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ class Lifecycle:
     """A kind: its states by rank and its durations.
 
     With `expires` set to "local_day" a case that has not ended closes by itself at the end of the local day in which
-    it began (a queue ticket is worth nothing on the morrow).
+    it began (a queue ticket is worth nothing on the morrow). `health` marks kinds about people's health: no figure of
+    fewer than five of their cases is shown.
     """
 
     kind: str
@@ -52,6 +57,7 @@ class Lifecycle:
     states: tuple[State, ...]
     durations: tuple[Duration, ...] = ()
     expires: Literal["local_day"] | None = None
+    health: bool = False
     has_cases: bool = field(default=True)
 
     @cached_property

@@ -48,6 +48,14 @@ class _OfDuration(_Form):
             what = f"{kind} has no duration {self.duration}; known: {', '.join(known)}"
             yield Wrong(("duration",), what)
 
+    def _net_faults(self, kind: str, field: str) -> Iterator[Wrong]:
+        """What is wrong with the net clock where the kind measures the duration gross only."""
+        net = [duration.name for duration in KINDS[kind].durations if duration.net]
+        if self.duration in {duration.name for duration in KINDS[kind].durations} and self.duration not in net:
+            known = f"net are {', '.join(net)}" if net else f"nothing of {kind} is measured net"
+            what = f"asks for working time, but {self.duration} of {kind} is measured gross only ({known})"
+            yield Wrong((field,), f"{what}; write time as it passes")
+
 
 class _Limited(_OfDuration):
     """With a limit of that duration: time as it passes, or the unit's open time, which sets the clock."""
@@ -57,6 +65,11 @@ class _Limited(_OfDuration):
     @property
     def clock(self) -> Clock:
         return "gross" if isinstance(self.limit, timedelta) else "net"
+
+    def faults(self, kind: str) -> Iterator[Wrong]:
+        yield from super().faults(kind)
+        if self.clock == "net":
+            yield from self._net_faults(kind, "limit")
 
 
 class Count(_Form):
@@ -127,6 +140,11 @@ class Statistic(_OfDuration):
     type: Literal["mean", "median", "p90"]
     clock: Clock = "gross"
 
+    def faults(self, kind: str) -> Iterator[Wrong]:
+        yield from super().faults(kind)
+        if self.clock == "net":
+            yield from self._net_faults(kind, "clock")
+
 
 class Open(_Form):
     """Cases open at one moment; with `waiting` those in which the person waits for the service to act."""
@@ -140,7 +158,10 @@ class Open(_Form):
 
 
 class Overdue(_Limited):
-    """Open cases at one moment whose duration has begun, has not ended, and is longer than the limit already."""
+    """Open cases at one moment whose duration has begun, has not ended, and has reached the limit.
+
+    The limit gives each case its due date; it is reckoned by the calendar of the unit at which the case was opened.
+    """
 
     units = ("count",)
     level = True

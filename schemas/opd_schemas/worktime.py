@@ -72,6 +72,15 @@ class WorkClock:
                 at, left = on_us, left - before
         return self._after(at, left)
 
+    def openings(self, start_us: int, end_us: int) -> list[Interval]:
+        """Every stretch of open time that touches [start, end), whole."""
+        start_us, end_us = self._cover(start_us), self._cover(end_us)
+        return [
+            (first, last)
+            for first, last in zip(self._starts, self._ends, strict=True)
+            if first < end_us and last > start_us
+        ]
+
     def is_open(self, at_us: int) -> bool:
         at = self._cover(at_us)
         return at == at_us and at < self._ends[bisect_right(self._starts, at) - 1]

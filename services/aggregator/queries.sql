@@ -1,5 +1,8 @@
 -- name: city
-SELECT timezone FROM hub.city
+SELECT timezone, (SELECT max(version) FROM hub.catalogue) FROM hub.city
+
+-- name: catalogue
+SELECT document FROM hub.catalogue WHERE version = %s
 
 -- name: measures
 SELECT kind, role, name, measure_id FROM hub.measure
@@ -20,6 +23,14 @@ INSERT INTO hub.series (opd, kind, unit, service, channel)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[]) ORDER BY 1, 2, 3, 4, 5
 ON CONFLICT DO NOTHING
 
+-- name: hold_terms
+SELECT pg_advisory_xact_lock_shared(hashtextextended('warroom.terms', 0))
+
+-- name: add_terms
+SELECT hub.add_terms(ARRAY(
+    SELECT series_id FROM hub.series JOIN unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+        k(opd, kind, unit, service, channel) USING (opd, kind, unit, service, channel)))
+
 -- name: temporary_tables
 -- Once per connection; they empty themselves at commit.
 CREATE TEMPORARY TABLE IF NOT EXISTS batch (
@@ -28,7 +39,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS batch (
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS merged (
     case_no bigint, opd text, kind text, case_id text, opened_at timestamptz, closed_at timestamptz,
-    last_at timestamptz, state text, series_id integer, channel text, flags text[], transitions jsonb, voids jsonb
+    last_at timestamptz, state text, series_id integer, channel text, flags text[], transitions jsonb, voids jsonb,
+    due_at timestamptz, due_done_at timestamptz
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS delta (
     case_no bigint, series_id integer, measure_id smallint, at timestamptz, value bigint, sign smallint, stored boolean
@@ -99,14 +111,15 @@ COPY merged FROM STDIN (FORMAT BINARY)
 -- name: put_cases
 -- New and changed ones alike, so that the index finds each.
 INSERT INTO hub.cases (case_no, opd, kind, case_id, opened_at, closed_at, last_at, state, series_id, channel, flags,
-                       transitions, voids)
+                       transitions, voids, due_at, due_done_at)
 SELECT case_no, opd, kind, case_id, opened_at, coalesce(closed_at, 'infinity'), last_at, state, series_id, channel,
-       flags, transitions, voids
+       flags, transitions, voids, due_at, due_done_at
 FROM merged
 ON CONFLICT (case_no) DO UPDATE
 SET opened_at = excluded.opened_at, closed_at = excluded.closed_at, last_at = excluded.last_at, state = excluded.state,
     series_id = excluded.series_id, channel = excluded.channel, flags = excluded.flags,
-    transitions = excluded.transitions, voids = excluded.voids
+    transitions = excluded.transitions, voids = excluded.voids,
+    due_at = excluded.due_at, due_done_at = excluded.due_done_at
 
 -- name: forget_contributions
 DELETE FROM hub.contribution WHERE case_no = ANY (%s)
@@ -168,12 +181,67 @@ DELETE FROM hub.within_day r USING (
     SELECT DISTINCT measure_id, (at AT TIME ZONE %(zone)s)::date AS day, series_id FROM delta WHERE sign < 0) d
 WHERE r.n = 0 AND (r.measure_id, r.day, r.series_id) = (d.measure_id, d.day, d.series_id)
 
+-- name: move_figures
+-- The sums of each KPI's figure, of cases that it counts already; hours and local days in one reading of the change.
+WITH moved AS MATERIALIZED (
+    SELECT t.figure_no, date_trunc('hour', d.at, 'UTC') AS hour, (d.at AT TIME ZONE %(zone)s)::date AS day,
+           CASE WHEN t.binned THEN hub.bin_of(d.value) ELSE 0 END AS bin,
+           coalesce(sum(d.sign * CASE WHEN t.weighted THEN d.value ELSE 1 END) FILTER (WHERE t.counted), 0) AS n,
+           coalesce(sum(d.sign * d.value) FILTER (WHERE t.binned), 0) AS total,
+           coalesce(sum(d.sign * CASE WHEN t.weighted THEN d.value ELSE 1 END) FILTER (WHERE d.value <= t.limit_us), 0)
+               AS hits
+    FROM delta d JOIN hub.term t USING (measure_id, series_id) JOIN hub.figure f USING (figure_no)
+    WHERE d.sign <> 0 AND d.case_no <= f.counted_to
+    GROUP BY 1, 2, 3, 4
+), hours AS (
+    INSERT INTO hub.figure_hour AS r (figure_no, hour, bin, n, total, hits)
+    SELECT figure_no, hour, bin, sum(n), sum(total), sum(hits) FROM moved
+    GROUP BY 1, 2, 3 HAVING sum(n) <> 0 OR sum(total) <> 0 OR sum(hits) <> 0 ORDER BY 1, 2, 3
+    ON CONFLICT (figure_no, hour, bin) DO UPDATE
+    SET n = r.n + excluded.n, total = r.total + excluded.total, hits = r.hits + excluded.hits
+), days AS (
+    INSERT INTO hub.figure_day AS r (figure_no, day, bin, n, total, hits)
+    SELECT figure_no, day, bin, sum(n), sum(total), sum(hits) FROM moved
+    GROUP BY 1, 2, 3 HAVING sum(n) <> 0 OR sum(total) <> 0 OR sum(hits) <> 0 ORDER BY 1, 2, 3
+    ON CONFLICT (figure_no, day, bin) DO UPDATE
+    SET n = r.n + excluded.n, total = r.total + excluded.total, hits = r.hits + excluded.hits
+)
+-- The last to write a day is the last to commit, for the rows of its sums are locked until then.
+INSERT INTO hub.figure_revision AS r (figure_no, day, batch_id)
+SELECT DISTINCT figure_no, day, %(batch)s::bigint FROM moved ORDER BY 1, 2
+ON CONFLICT (figure_no, day) DO UPDATE SET batch_id = excluded.batch_id
+
+-- name: drop_empty_figures
+WITH touched AS MATERIALIZED (
+    SELECT DISTINCT t.figure_no, date_trunc('hour', d.at, 'UTC') AS hour, (d.at AT TIME ZONE %(zone)s)::date AS day,
+           CASE WHEN t.binned THEN hub.bin_of(d.value) ELSE 0 END AS bin
+    FROM delta d JOIN hub.term t USING (measure_id, series_id) WHERE d.sign < 0 OR (d.sign > 0 AND d.value < 0)
+), hours AS (
+    DELETE FROM hub.figure_hour r USING (SELECT DISTINCT figure_no, hour, bin FROM touched) d
+    WHERE (r.n, r.total, r.hits) = (0, 0, 0) AND (r.figure_no, r.hour, r.bin) = (d.figure_no, d.hour, d.bin)
+)
+DELETE FROM hub.figure_day r USING (SELECT DISTINCT figure_no, day, bin FROM touched) d
+WHERE (r.n, r.total, r.hits) = (0, 0, 0) AND (r.figure_no, r.day, r.bin) = (d.figure_no, d.day, d.bin)
+
+-- name: count_arrivals
+-- How timely the events of a local day came: of those that counted, how many were late. History is neither.
+INSERT INTO hub.arrival_day AS r (source_id, kind, day, events, late)
+SELECT b.source_id, s.kind, (b.at AT TIME ZONE c.timezone)::date, count(*),
+       count(*) FILTER (WHERE b.received_at - b.at > c.late_after)
+FROM batch b JOIN hub.series s USING (series_id) CROSS JOIN hub.city c
+WHERE NOT b.history AND b.ord = ANY (%s)
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+ON CONFLICT (source_id, kind, day) DO UPDATE SET events = r.events + excluded.events, late = r.late + excluded.late
+
 -- name: hear
-INSERT INTO hub.last_heard AS h (source_id, heard_at)
-SELECT * FROM unnest(%s::integer[], %s::timestamptz[]) ORDER BY 1
-ON CONFLICT (source_id) DO UPDATE SET heard_at = excluded.heard_at WHERE h.heard_at < excluded.heard_at
+-- By slots of five minutes, so that who was heard at a past moment can be told too.
+INSERT INTO hub.heard AS h (source_id, slot, last_at)
+SELECT source_id, date_bin('5 minutes', at, 'epoch'), max(at)
+FROM unnest(%s::integer[], %s::timestamptz[]) k(source_id, at) GROUP BY 1, 2 ORDER BY 1, 2
+ON CONFLICT (source_id, slot) DO UPDATE SET last_at = excluded.last_at WHERE h.last_at < excluded.last_at
 
 -- name: number_commit
 WITH counted AS (UPDATE hub.commit_counter SET commit_no = commit_no + 1 RETURNING commit_no)
-INSERT INTO hub.commit_log (commit_no, batch_id, committed_at)
-SELECT commit_no, %s, clock_timestamp() FROM counted RETURNING commit_no
+INSERT INTO hub.commit_log (commit_no, batch_id, committed_at, counted, duplicates, rejected, received_at)
+SELECT commit_no, %(batch)s, clock_timestamp(), %(counted)s, %(duplicates)s, %(rejected)s, %(received)s
+FROM counted RETURNING commit_no

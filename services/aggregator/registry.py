@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
+from opd_schemas.catalogue import Catalogue
 from opd_schemas.events import KINDS
-from services.aggregator.merge import Rules, Series, SeriesKey
+from services.aggregator.merge import Series, SeriesKey
+from services.aggregator.rules import City, Rules
 from services.db import Pool, load
 from services.errors import NotMigrated
 
@@ -29,6 +31,8 @@ class Registry:
         self.series_of: dict[int, Series] = {}
         self.rules: dict[str, Rules] = {}
         self.timezone: str | None = None
+        self.city: City | None = None
+        self._in_force: tuple[str, int | None] | None = None
         self._measures: dict[tuple[str, str, str], int] = {}
 
     async def refresh(self) -> None:
@@ -41,14 +45,27 @@ class Registry:
             await self._read_sources(connection)
             await self._read_series(connection)
 
-    def use_timezone(self, timezone: str) -> None:
-        """Local days are cut in this zone; a change (before any event was counted) makes new rules."""
-        if timezone != self.timezone:
-            zone = ZoneInfo(timezone)
-            self.rules = {
-                kind: Rules(lifecycle, self._measures, zone) for kind, lifecycle in KINDS.items() if lifecycle.has_cases
-            }
-            self.timezone = timezone
+    async def take_rules(self, connection: AsyncConnection[TupleRow]) -> None:
+        """Make the rules of the catalogue in force ours, as the connection's transaction sees it.
+
+        Raises NotMigrated if no city is set.
+        """
+        row = await (await connection.execute(SQL["city"])).fetchone()
+        if row is None:
+            raise NotMigrated("The city's catalogue")
+        timezone, version = row
+        if self._in_force == (timezone, version):
+            return
+        document = await (await connection.execute(SQL["catalogue"], (version,))).fetchone()
+        catalogue = Catalogue.model_validate(document[0]) if document else None
+        self.city = City(ZoneInfo(timezone), catalogue)
+        self.rules = {
+            kind: Rules(lifecycle, self._measures, self.city)
+            for kind, lifecycle in KINDS.items()
+            if lifecycle.has_cases
+        }
+        self.timezone = timezone
+        self._in_force = (timezone, version)
 
     async def ensure(self, sources: Iterable[tuple[str, str]], series: Iterable[Series]) -> None:
         """Create and learn the numbers of those not yet known."""
@@ -62,7 +79,10 @@ class Registry:
                     SQL["add_sources"], [list(column) for column in zip(*new_sources, strict=True)]
                 )
             if new_series:
+                # Whoever adds a figure waits for this, or this for it: no pair of the two is left out.
+                await connection.execute(SQL["hold_terms"])
                 await connection.execute(SQL["add_series"], [list(column) for column in zip(*new_series, strict=True)])
+                await connection.execute(SQL["add_terms"], [list(column) for column in zip(*new_series, strict=True)])
         # Only now that they are committed: a database that dies at its COMMIT forgets the numbers, and so must we.
         async with self._pool.connection() as connection:
             if new_sources:

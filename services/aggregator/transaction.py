@@ -21,7 +21,6 @@ from services.aggregator.arrival import Arrival, Refused
 from services.aggregator.merge import Contribution, Meaning, Series, SeriesKey, Transition, merge
 from services.aggregator.registry import Registry
 from services.db import load
-from services.errors import NotMigrated
 from services.micros import binary_timestamp, from_us, to_us
 
 SQL = load(__file__)
@@ -33,9 +32,12 @@ _BATCH = (
 )  # fmt: skip
 _MERGED = (
     "int8", "text", "text", "text", "int8", "int8",
-    "int8", "text", "int4", "text", "text[]", "jsonb", "jsonb",
+    "int8", "text", "int4", "text", "text[]", "jsonb", "jsonb", "int8", "int8",
 )  # fmt: skip
 _DELTA = ("int8", "int4", "int2", "int8", "int8", "int2", "bool")
+
+#: As long as the slots in which it is kept who was heard.
+_SLOT_US = 300 * 1_000_000
 
 Connection = AsyncConnection[TupleRow]
 CaseKey = tuple[str, str, str]
@@ -71,28 +73,46 @@ async def apply(
         held = await (await connection.execute(SQL["hold_rules"])).fetchone()
         assert held is not None  # noqa: S101 - a SELECT of values always has a row
         batch_id: int = held[1]
-        # Read only now: whoever changes the zone holds the rules alone until it is in force.
-        found = await (await connection.execute(SQL["city"])).fetchone()
-        if found is None:
-            raise NotMigrated("The city's catalogue")
-        registry.use_timezone(found[0])
-
+        # Read only now: whoever changes the rules holds them alone until they are in force.
+        await registry.take_rules(connection)
         fresh, repeats = await _enter(connection, registry, arrivals, batch_id)
         duplicates, conflicts = await _judge_repeats(connection, registry, repeats, batch_id)
-        await _count_cases(connection, registry, fresh)
-        await _hear(connection, registry, fresh)
+        await _count_cases(connection, registry, list(fresh.values()), batch_id)
+        if counted := [ord_ for ord_, a in fresh.items() if a.case_id is not None and not a.history]:
+            await connection.execute(SQL["count_arrivals"], (counted,))
+        await _hear(connection, registry, list(fresh.values()))
         await _quarantine(connection, [*refused, *conflicts], batch_id)
         # Last, so that the counter's row is held for the commit alone.
-        numbered = await (await connection.execute(SQL["number_commit"], (batch_id,))).fetchone()
-        assert numbered is not None  # noqa: S101 - INSERT … RETURNING of one row
+        received = min(
+            [a.received_us for a in arrivals if not a.history] + [r.received_us for r in refused], default=None
+        )
+        done = {"counted": len(fresh), "duplicates": duplicates, "rejected": len(refused) + len(conflicts)}
+        commit_no = await number_commit(connection, batch_id, received_us=received, **done)
     return Outcome(
-        commit_no=numbered[0],
+        commit_no=commit_no,
         counted=len(fresh),
         duplicates=duplicates,
         rejected=len(refused) + len(conflicts),
-        opds=frozenset(a.opd for a in fresh),
-        kinds=frozenset(a.kind for a in fresh),
+        opds=frozenset(a.opd for a in fresh.values()),
+        kinds=frozenset(a.kind for a in fresh.values()),
     )
+
+
+async def number_commit(
+    connection: Connection,
+    batch_id: int,
+    *,
+    counted: int = 0,
+    duplicates: int = 0,
+    rejected: int = 0,
+    received_us: int | None = None,
+) -> int:
+    """Give the transaction its number: the last thing before it commits."""
+    values = {"batch": batch_id, "counted": counted, "duplicates": duplicates, "rejected": rejected}
+    received = None if received_us is None else from_us(received_us)
+    row = await (await connection.execute(SQL["number_commit"], {**values, "received": received})).fetchone()
+    assert row is not None  # noqa: S101 - INSERT … RETURNING of one row
+    return int(row[0])
 
 
 def _place(a: Arrival) -> SeriesKey:
@@ -110,10 +130,10 @@ async def _learn(registry: Registry, arrivals: Sequence[Arrival]) -> None:
 
 async def _enter(
     connection: Connection, registry: Registry, arrivals: Sequence[Arrival], batch_id: int
-) -> tuple[list[Arrival], list[Arrival]]:
-    """Ledger and raw events; returns the arrivals that are new and those whose id was there before."""
+) -> tuple[dict[int, Arrival], list[Arrival]]:
+    """Ledger and raw events; returns the arrivals that are new, by their number in the batch, and the repeats."""
     if not arrivals:
-        return [], []
+        return {}, []
     series_ids = registry.series_ids
     ordered = sorted(arrivals, key=lambda a: (a.inbox_created_us, a.inbox_seq))
     seen: set[tuple[str, str, str]] = set()
@@ -145,10 +165,8 @@ async def _enter(
         await _copy(cursor, "copy_batch", _BATCH, rows)
         await cursor.execute(SQL["enter_ledger"], {"batch": batch_id})
         new = {row[0] for row in await cursor.fetchall()}
-    fresh: list[Arrival] = []
-    for ord_, a in enumerate(candidates):
-        (fresh if ord_ in new else repeats).append(a)
-    return fresh, repeats
+    repeats += [a for ord_, a in enumerate(candidates) if ord_ not in new]
+    return {ord_: a for ord_, a in enumerate(candidates) if ord_ in new}, repeats
 
 
 async def _judge_repeats(
@@ -207,7 +225,7 @@ def _lock_key(key: CaseKey) -> int:
     return int.from_bytes(hashlib.blake2b("\x1f".join(key).encode(), digest_size=8).digest(), "big", signed=True)
 
 
-async def _count_cases(connection: Connection, registry: Registry, fresh: Sequence[Arrival]) -> None:
+async def _count_cases(connection: Connection, registry: Registry, fresh: Sequence[Arrival], batch_id: int) -> None:
     """Lock the touched cases, merge the new events into them, and move the sums by what changed."""
     touched: dict[CaseKey, list[Arrival]] = {}
     for a in fresh:
@@ -230,7 +248,15 @@ async def _count_cases(connection: Connection, registry: Registry, fresh: Sequen
             else:
                 case.transitions.append(Transition(a.at_us, a.state, series_ids[_place(a)], source_id, a.event_id))
         changes.append((case, before.get(case.case_no, [])))
-    await write_cases(connection, registry, changes)
+    await write_cases(connection, registry, changes, batch_id)
+
+
+async def merge_anew(connection: Connection, registry: Registry, keys: Sequence[CaseKey], batch_id: int) -> None:
+    """Merge cases without new events, by the rules in force, within a transaction that holds them."""
+    await connection.execute(SQL["lock_cases"], (sorted({_lock_key(key) for key in keys}),))
+    stored = await read_cases(connection, keys)
+    before = await read_contributions(connection, [case.case_no for case in stored])
+    await write_cases(connection, registry, [(case, before.get(case.case_no, [])) for case in stored], batch_id)
 
 
 @dataclass(slots=True)
@@ -270,12 +296,15 @@ async def read_contributions(connection: Connection, case_nos: Sequence[int]) ->
 
 
 async def write_cases(
-    connection: Connection, registry: Registry, changes: Sequence[tuple[StoredCase, list[Contribution]]]
+    connection: Connection,
+    registry: Registry,
+    changes: Sequence[tuple[StoredCase, list[Contribution]]],
+    batch_id: int,
 ) -> None:
     """Write the meaning of each case, replace its stored contributions (`before`), and move the sums by the change."""
     meanings = await merge_all(registry, [case for case, _ in changes])
     merged: list[tuple[object, ...]] = []
-    delta: list[tuple[object, ...]] = []
+    delta: list[tuple[int, int, int, int, int, int, bool]] = []
     rewritten: list[int] = []
     shrank = False
     for (case, before), meaning in zip(changes, meanings, strict=True):
@@ -308,8 +337,11 @@ async def write_cases(
         await cursor.execute(SQL["roll_up_day"], zone)
         await cursor.execute(SQL["within_hour"])
         await cursor.execute(SQL["within_day"], zone)
+        await cursor.execute(SQL["move_figures"], {**zone, "batch": batch_id})
         if shrank:
             await cursor.execute(SQL["drop_empty"], zone)
+        if shrank or any(row[4] < 0 for row in delta):
+            await cursor.execute(SQL["drop_empty_figures"], zone)
 
 
 async def merge_all(registry: Registry, cases: Sequence[StoredCase]) -> list[Meaning]:
@@ -358,6 +390,8 @@ def _case_row(case: StoredCase, meaning: Meaning) -> tuple[object, ...]:
         meaning.flags,
         Jsonb([tuple(t) for t in meaning.transitions], orjson.dumps),
         Jsonb(sorted(case.voids), orjson.dumps),
+        None if meaning.due is None else binary_timestamp(meaning.due.at_us),
+        None if meaning.due is None or meaning.due.done_us is None else binary_timestamp(meaning.due.done_us),
     )
 
 
@@ -371,14 +405,14 @@ async def _copy(
 
 
 async def _hear(connection: Connection, registry: Registry, fresh: Sequence[Arrival]) -> None:
-    """Applications were heard when the broker received their newest live event."""
-    heard: dict[int, int] = {}
+    """Applications were heard when the broker received their live events."""
+    heard: dict[tuple[int, int], int] = {}
     for a in fresh:
         if not a.history:
-            source_id = registry.source_ids[a.opd, a.app]
-            heard[source_id] = max(a.received_us, heard.get(source_id, 0))
+            slot = registry.source_ids[a.opd, a.app], a.received_us // _SLOT_US
+            heard[slot] = max(a.received_us, heard.get(slot, 0))
     if heard:
-        await connection.execute(SQL["hear"], (list(heard), [from_us(us) for us in heard.values()]))
+        await connection.execute(SQL["hear"], ([s for s, _ in heard], [from_us(us) for us in heard.values()]))
 
 
 async def _quarantine(connection: Connection, refused: Sequence[Refused], batch_id: int) -> None:

@@ -20,11 +20,10 @@ from services.aggregator.merge import Contribution, Meaning, Transition
 from services.aggregator.registry import Registry
 from services.aggregator.transaction import CaseKey, Connection, StoredCase
 from services.db import Pool, load
-from services.errors import NotMigrated
 from services.micros import from_us
 
 SQL = load(__file__, "verify.sql")
-_SUMS = ("rollup_hour", "rollup_day", "within_hour", "within_day")
+_SUMS = ("rollup_hour", "rollup_day", "within_hour", "within_day", "figure_hour", "figure_day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,8 @@ async def repair(pool: Pool, *, on_progress: Callable[[int, int], None] = lambda
     async with pool.connection() as connection:
         await transaction.prepare(connection)
         async with connection.transaction():
-            await connection.execute(transaction.SQL["hold_rules_alone"])
+            held = await (await connection.execute(transaction.SQL["hold_rules_alone"])).fetchone()
+            assert held is not None  # noqa: S101 - a SELECT of values always has a row
             verdict, mends = await _check(pool, connection, on_progress)
             if verdict.differences:
                 registry = await _registry(pool, connection)
@@ -85,9 +85,11 @@ async def repair(pool: Pool, *, on_progress: Callable[[int, int], None] = lambda
                 if mends.wrong:
                     # With a `before` that no case can have, every stored contribution of the case is written anew.
                     anew = [Contribution(0, 0, 0, 0)]
-                    await transaction.write_cases(connection, registry, [(case, anew) for case in mends.wrong])
+                    changes = [(case, anew) for case in mends.wrong]
+                    await transaction.write_cases(connection, registry, changes, held[1])
+                await connection.execute(SQL["rebuild_terms"])
                 await connection.execute(SQL["rebuild_rollups"])
-                await connection.execute(SQL["rebuild_last_heard"])
+                await connection.execute(SQL["rebuild_arrivals"])
     return verdict
 
 
@@ -105,10 +107,7 @@ async def _restore_ledger(connection: Connection) -> None:
 async def _registry(pool: Pool, connection: Connection) -> Registry:
     registry = Registry(pool)
     await registry.refresh()
-    city = await (await connection.execute(transaction.SQL["city"])).fetchone()
-    if city is None:
-        raise NotMigrated("The city's catalogue")
-    registry.use_timezone(city[0])
+    await registry.take_rules(connection)
     return registry
 
 
@@ -141,8 +140,13 @@ async def _check(pool: Pool, connection: Connection, on_progress: Callable[[int,
             found.append(
                 Difference(name, " ".join(str(part) for part in key), _sum(n, total), _sum(n_right, total_right))
             )
-    async for opd, app, stored, right in await connection.execute(SQL["last_heard"]):
-        found.append(Difference("last heard", f"{opd}/{app}", str(stored), str(right)))
+    async for measure, series_id, figure_no in await connection.execute(SQL["terms"]):
+        pair = f"measure {measure}, series {series_id}, figure {figure_no}"
+        found.append(Difference("term", pair, "amiss", "as the figure says"))
+    async for opd, app, slot, stored, right in await connection.execute(SQL["heard"]):
+        found.append(Difference("heard", f"{opd}/{app} {slot}", str(stored), str(right)))
+    async for opd, app, kind, day, stored, right in await connection.execute(SQL["arrival_day"]):
+        found.append(Difference("arrivals", f"{opd}/{app} {kind} {day}", str(stored), str(right)))
     return verdict, mends
 
 
@@ -237,12 +241,15 @@ def _comparable(case: StoredCase, meaning: Meaning) -> tuple[object, ...]:
         meaning.flags,
         [list(t) for t in meaning.transitions],
         sorted(list(v) for v in case.voids),
+        _at(meaning.due.at_us if meaning.due else None),
+        _at(meaning.due.done_us if meaning.due else None),
     )
 
 
 def _stored_comparable(row: TupleRow) -> tuple[object, ...]:
-    _, opened_at, closed_at, last_at, *rest, voids = row
-    return (_text(opened_at), _text(closed_at), _text(last_at), *rest, sorted(voids))
+    _, opened_at, closed_at, last_at, *rest, voids, due_at, due_done_at = row
+    times = (_text(opened_at), _text(closed_at), _text(last_at))
+    return (*times, *rest, sorted(voids), _text(due_at), _text(due_done_at))
 
 
 def _at(us: int | None) -> str | None:

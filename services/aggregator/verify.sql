@@ -32,7 +32,7 @@ ORDER BY e.case_id COLLATE "C", s.kind COLLATE "C", s.opd COLLATE "C", e.source_
 
 -- name: cases
 SELECT case_id, kind, opd, case_no, opened_at, nullif(closed_at, 'infinity'), last_at, state, series_id, channel, flags,
-       transitions, voids
+       transitions, voids, due_at, due_done_at
 FROM hub.cases ORDER BY case_id COLLATE "C", kind COLLATE "C", opd COLLATE "C"
 
 -- name: contributions
@@ -90,14 +90,54 @@ FROM (SELECT measure_id, series_id, limit_us, day, r.n, c.n AS n2
 LEFT JOIN hub.measure m USING (measure_id) LEFT JOIN hub.series s USING (series_id)
 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 
--- name: last_heard
-SELECT s.opd, s.app, h.heard_at, e.heard_at
-FROM hub.source s
-LEFT JOIN hub.last_heard h USING (source_id)
-LEFT JOIN (SELECT source_id, max(received_at) AS heard_at FROM hub.event WHERE NOT history GROUP BY 1) e
-       USING (source_id)
-WHERE h.heard_at IS DISTINCT FROM e.heard_at
-ORDER BY 1, 2
+-- name: figure_hour
+SELECT f.kind, f.form, f.figure_no::text, NULL, NULL, NULL, NULL, d.bin, d.hour, d.n, d.total, d.n2, d.total2
+FROM (SELECT figure_no, hour, bin, r.n, r.total, r.hits, c.n AS n2, c.total AS total2, c.hits AS hits2
+      FROM hub.figure_hour r FULL JOIN (
+          SELECT figure_no, hour, bin, sum(n)::bigint AS n, sum(total)::bigint AS total, sum(hits)::bigint AS hits
+          FROM hub.figured WHERE case_no <= counted_to GROUP BY 1, 2, 3 HAVING sum(n) <> 0 OR sum(total) <> 0 OR sum(hits) <> 0
+      ) c USING (figure_no, hour, bin)
+      WHERE (r.n, r.total, r.hits) IS DISTINCT FROM (c.n, c.total, c.hits)) d
+LEFT JOIN hub.figure f USING (figure_no)
+ORDER BY 3, 9, 8
+
+-- name: figure_day
+SELECT f.kind, f.form, f.figure_no::text, NULL, NULL, NULL, NULL, d.bin, d.day, d.n, d.total, d.n2, d.total2
+FROM (SELECT figure_no, day, bin, r.n, r.total, r.hits, c.n AS n2, c.total AS total2, c.hits AS hits2
+      FROM hub.figure_day r FULL JOIN (
+          SELECT figure_no, day, bin, sum(n)::bigint AS n, sum(total)::bigint AS total, sum(hits)::bigint AS hits
+          FROM hub.figured WHERE case_no <= counted_to GROUP BY 1, 2, 3 HAVING sum(n) <> 0 OR sum(total) <> 0 OR sum(hits) <> 0
+      ) c USING (figure_no, day, bin)
+      WHERE (r.n, r.total, r.hits) IS DISTINCT FROM (c.n, c.total, c.hits)) d
+LEFT JOIN hub.figure f USING (figure_no)
+ORDER BY 3, 9, 8
+
+-- name: terms
+SELECT measure_id, series_id, figure_no FROM (
+    (SELECT * FROM hub.term EXCEPT SELECT * FROM hub.terms_of(ARRAY(SELECT series_id FROM hub.series)))
+    UNION ALL
+    (SELECT * FROM hub.terms_of(ARRAY(SELECT series_id FROM hub.series)) EXCEPT SELECT * FROM hub.term)
+) d ORDER BY 3, 2, 1
+
+-- name: heard
+SELECT s.opd, s.app, slot, h.last_at, e.last_at
+FROM hub.heard h
+FULL JOIN (SELECT source_id, date_bin('5 minutes', received_at, 'epoch') AS slot, max(received_at) AS last_at
+           FROM hub.event WHERE NOT history GROUP BY 1, 2) e USING (source_id, slot)
+JOIN hub.source s USING (source_id)
+WHERE h.last_at IS DISTINCT FROM e.last_at
+ORDER BY 1, 2, 3
+
+-- name: arrival_day
+SELECT s.opd, s.app, kind, day, a.late || ' late of ' || a.events, e.late || ' late of ' || e.events
+FROM hub.arrival_day a
+FULL JOIN (SELECT e.source_id, s.kind, (e.at AT TIME ZONE c.timezone)::date AS day, count(*) AS events,
+                  count(*) FILTER (WHERE e.received_at - e.at > c.late_after) AS late
+           FROM hub.event e JOIN hub.series s USING (series_id) CROSS JOIN hub.city c
+           WHERE NOT e.history GROUP BY 1, 2, 3) e USING (source_id, kind, day)
+JOIN hub.source s USING (source_id)
+WHERE (a.events, a.late) IS DISTINCT FROM (e.events, e.late)
+ORDER BY 1, 2, 3, 4
 
 -- name: drop_surplus_events
 DELETE FROM hub.event e WHERE (e.tableoid, e.ctid) IN (
@@ -138,9 +178,26 @@ GROUP BY 1, 2, 3, 4;
 INSERT INTO hub.within_day (measure_id, limit_us, day, series_id, n)
 SELECT x.measure_id, l.limit_us, (x.at AT TIME ZONE hub.timezone())::date, x.series_id, count(*)
 FROM hub.contribution x JOIN hub.duration_limit l ON l.measure_id = x.measure_id AND x.value <= l.limit_us
-GROUP BY 1, 2, 3, 4
+GROUP BY 1, 2, 3, 4;
+TRUNCATE hub.figure_hour, hub.figure_day;
+INSERT INTO hub.figure_hour (figure_no, hour, bin, n, total, hits)
+SELECT figure_no, hour, bin, sum(n), sum(total), sum(hits) FROM hub.figured WHERE case_no <= counted_to
+GROUP BY 1, 2, 3 HAVING sum(n) <> 0 OR sum(total) <> 0 OR sum(hits) <> 0;
+INSERT INTO hub.figure_day (figure_no, day, bin, n, total, hits)
+SELECT figure_no, day, bin, sum(n), sum(total), sum(hits) FROM hub.figured WHERE case_no <= counted_to
+GROUP BY 1, 2, 3 HAVING sum(n) <> 0 OR sum(total) <> 0 OR sum(hits) <> 0
 
--- name: rebuild_last_heard
-DELETE FROM hub.last_heard;
-INSERT INTO hub.last_heard (source_id, heard_at)
-SELECT source_id, max(received_at) FROM hub.event WHERE NOT history GROUP BY 1
+-- name: rebuild_terms
+DELETE FROM hub.term;
+SELECT hub.add_terms(ARRAY(SELECT series_id FROM hub.series))
+
+-- name: rebuild_arrivals
+DELETE FROM hub.heard;
+INSERT INTO hub.heard (source_id, slot, last_at)
+SELECT source_id, date_bin('5 minutes', received_at, 'epoch'), max(received_at)
+FROM hub.event WHERE NOT history GROUP BY 1, 2;
+DELETE FROM hub.arrival_day;
+INSERT INTO hub.arrival_day (source_id, kind, day, events, late)
+SELECT e.source_id, s.kind, (e.at AT TIME ZONE c.timezone)::date, count(*),
+       count(*) FILTER (WHERE e.received_at - e.at > c.late_after)
+FROM hub.event e JOIN hub.series s USING (series_id) CROSS JOIN hub.city c WHERE NOT e.history GROUP BY 1, 2, 3

@@ -16,5 +16,10 @@ SELECT name, checksum FROM public.warroom_migration
 INSERT INTO public.warroom_migration (name, checksum) VALUES (%s, %s)
 
 -- name: measure
-INSERT INTO hub.measure (kind, role, name, waiting) VALUES (%s, %s, %s, %s)
-ON CONFLICT (kind, role, name) DO UPDATE SET waiting = excluded.waiting WHERE hub.measure.waiting <> excluded.waiting
+INSERT INTO hub.measure (kind, role, name, waiting, terminal) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (kind, role, name) DO UPDATE SET waiting = excluded.waiting, terminal = excluded.terminal
+WHERE (hub.measure.waiting, hub.measure.terminal) <> (excluded.waiting, excluded.terminal)
+
+-- name: kind
+INSERT INTO hub.kind (kind, health, expires) VALUES (%s, %s, %s)
+ON CONFLICT (kind) DO UPDATE SET health = excluded.health, expires = excluded.expires

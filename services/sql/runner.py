@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 
 from opd_schemas.events import KINDS
+from services.aggregator.rules import measure_names
 from services.db import load
 from services.errors import MigrationChanged
 
@@ -45,11 +46,8 @@ def migrate(url: str) -> list[str]:
             connection.execute(SQL["record"], (name, checksum))
             applied.append(name)
         for kind, lifecycle in KINDS.items():
-            if not lifecycle.has_cases:
-                continue
-            for state in lifecycle.states:
-                connection.execute(SQL["measure"], (kind, "state", state.name, state.waiting))
-            for duration in lifecycle.durations:
-                for role in ("duration", "negative"):
-                    connection.execute(SQL["measure"], (kind, role, duration.name, False))
+            if lifecycle.has_cases:
+                connection.execute(SQL["kind"], (kind, lifecycle.health, lifecycle.expires is not None))
+                for measure in measure_names(lifecycle):
+                    connection.execute(SQL["measure"], (kind, *measure))
     return applied

@@ -11,7 +11,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from opd_schemas.events import KINDS
-from services.aggregator.merge import Meaning, Rules, Series, SeriesKey, Transition, merge
+from services.aggregator.merge import Meaning, Series, SeriesKey, Transition, merge
+from services.aggregator.rules import City, Rules, measure_names
 from services.micros import to_us
 
 EXAMPLES: list[dict[str, Any]] = YAML(typ="safe").load(Path(__file__).with_name("merge.yaml"))
@@ -21,14 +22,10 @@ APPS = {1: "a", 2: "b", 3: "c"}
 MEASURES = dict(
     zip(
         [
-            (kind, role, each.name)
+            (kind, role, name)
             for kind, lifecycle in KINDS.items()
-            for role, all_ in (
-                ("state", lifecycle.states),
-                ("duration", lifecycle.durations),
-                ("negative", lifecycle.durations),
-            )
-            for each in all_
+            if lifecycle.has_cases
+            for role, name, _, _ in measure_names(lifecycle)
         ],
         count(1),
         strict=False,
@@ -68,6 +65,10 @@ def contribution(kind: str, text: str) -> tuple[int, int, int | None, int]:
     clock, name, value, *rest = text.split()
     if value == "negative":
         role, amount = "negative", 0
+    elif value == "net":
+        role, amount = "net", int(rest.pop(0)) * 1_000_000
+    elif (kind, "level", name) in MEASURES or (kind, "signal", name) in MEASURES:
+        role, amount = "level" if (kind, "level", name) in MEASURES else "signal", int(value)
     elif (kind, "state", name) in MEASURES:
         role, amount = "state", int(value)
     else:
@@ -77,7 +78,7 @@ def contribution(kind: str, text: str) -> tuple[int, int, int | None, int]:
 
 def meaning_of(kind: str, transitions: list[Transition], voids: set[tuple[int, str]]) -> Meaning:
     return merge(
-        Rules(KINDS[kind], MEASURES, ZONE),
+        Rules(KINDS[kind], MEASURES, City(ZONE, None)),
         transitions,
         voids,
         app_of=APPS,
@@ -93,7 +94,12 @@ def test_example(example: dict[str, Any]) -> None:
     voids = {(APP_IDS[app], event_id) for app, event_id in (void.split("/") for void in example.get("voids", ()))}
 
     meaning = meaning_of(kind, list(transitions), voids)
-    assert Counter(meaning.contributions) == Counter(contribution(kind, text) for text in example["means"])
+    plain = {number for (_, role, _), number in MEASURES.items() if role in ("state", "duration", "negative")}
+    found = Counter(meaning.contributions)
+    told = Counter({each: n for each, n in found.items() if each.measure_id in plain})
+    assert told == Counter(contribution(kind, text) for text in example["means"])
+    if "also" in example:
+        assert found - told == Counter(contribution(kind, text) for text in example["also"])
     assert (meaning.opened_us, meaning.closed_us, meaning.last_us) == tuple(
         at_us(case[name]) for name in ("opened", "closed", "last")
     )
@@ -119,7 +125,7 @@ def test_a_place_without_a_number_is_asked_for() -> None:
     needed = Series("opd", "queue", "u2", "s1", "online")
     known = {series: number for series, number in SERIES_IDS.items() if series != needed}
     meaning = merge(
-        Rules(KINDS["queue"], MEASURES, ZONE),
+        Rules(KINDS["queue"], MEASURES, City(ZONE, None)),
         [issued, called],
         set(),
         app_of=APPS,
@@ -151,6 +157,6 @@ def test_a_place_without_a_number_is_asked_for() -> None:
     ],
 )
 def test_the_end_of_the_local_day(zone: str, days: list[tuple[str, str]]) -> None:
-    rules = Rules(KINDS["queue"], MEASURES, ZoneInfo(zone))
+    rules = Rules(KINDS["queue"], MEASURES, City(ZoneInfo(zone), None))
     for moment, midnight in [*days, *reversed(days)]:  # the second time from memory
         assert rules.next_midnight(to_us(datetime.fromisoformat(moment))) == to_us(datetime.fromisoformat(midnight))

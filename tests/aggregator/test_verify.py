@@ -14,7 +14,7 @@ async def test_a_raw_event_that_stands_twice_counts_once(worker: Worker, owner: 
     owner.query("INSERT INTO hub.event SELECT * FROM hub.event WHERE event_id = 'e2'")
     async with db.pool(owner.url, size=3, name="verify") as pool:
         found = await verify(pool)
-        assert [d.what for d in found.differences] == ["event"]
+        assert [d.what for d in found.differences] == ["event", "arrivals"]
         await repair(pool)
         assert (await verify(pool)).differences == []
     assert owner.counted() == COUNTED
@@ -23,7 +23,7 @@ async def test_a_raw_event_that_stands_twice_counts_once(worker: Worker, owner: 
 
 async def test_lost_sums_and_cases_come_back(worker: Worker, owner: Owner) -> None:
     await worker.commit(BATCH)
-    for table in ("cases", "contribution", "rollup_hour", "rollup_day", "last_heard", "ledger"):
+    for table in ("cases", "contribution", "rollup_hour", "rollup_day", "heard", "arrival_day", "ledger"):
         owner.query(f"DELETE FROM hub.{table}")  # type: ignore[arg-type]
     async with db.pool(owner.url, size=3, name="verify") as pool:
         assert (await verify(pool)).differences

@@ -12,22 +12,28 @@ from typing import NamedTuple
 
 import psycopg
 
-from opd_schemas.catalogue import Agency, Catalogue, Limit
+from opd_schemas.calendars import Calendar
+from opd_schemas.catalogue import Agency, App, Catalogue, Limit, Service, Unit
 from opd_schemas.catalogue import City as CityOfCatalogue
 from opd_schemas.event import Event as Published
 from opd_schemas.fields import Name
+from opd_schemas.kpi import Kpi
 from services import catalogue_store, db
 from services.aggregator import transaction
 from services.aggregator.arrival import Arrival
 from services.aggregator.registry import Registry
+from services.aggregator.rewrite import rewrite
 from services.aggregator.transaction import Outcome
 from tests.arrivals import arrive
 from tests.databases import Database
-from tests.properties.reference import Event, moment
-from tests.properties.strategies import CATALOGUED, Batch, Delivery, Message
+from tests.kpi.blocks import build
+from tests.properties.reference import CLOSED_DAYS, DUE, OPEN_HOURS, Event, moment
+from tests.properties.strategies import APPS, CATALOGUED, SERVICES, Batch, Delivery, Message
 from tests.properties.wall import Wall
 
 SQL = db.load(__file__, "dump.sql")
+#: More than the examples of all tests of one city take.
+MOST_AGENCIES = 600
 
 
 class Place(NamedTuple):
@@ -67,12 +73,14 @@ class City:
         self.zone = zone
         self.wall = wall
         self.workers = workers
-        self._owner = owner
+        self.owner = owner
         self._numbers = itertools.count(1)
 
     def new_agency(self) -> str:
         """The code of an agency that nothing was heard of."""
-        return f"opd-{next(self._numbers)}"
+        number = next(self._numbers)
+        assert number <= MOST_AGENCIES, "the catalogue knows no more agencies; raise MOST_AGENCIES"
+        return f"opd-{number}"
 
     async def deliver(self, opd: str, delivery: Delivery) -> None:
         """Let both workers work at once."""
@@ -91,11 +99,11 @@ class City:
 
     def dump(self, opd: str) -> list[tuple[str, str]]:
         """All figures of an agency as (table, row as JSON), sorted."""
-        return [(str(part), str(row)) for part, row in self._owner.execute(SQL["figures"], {"opd": opd})]
+        return [(str(part), str(row)) for part, row in self.owner.execute(SQL["figures"], {"opd": opd})]
 
     def books(self, opd: str) -> list[Place]:
         """Where each message went."""
-        return [Place(*row) for row in self._owner.execute(SQL["books"], {"opd": opd})]  # type: ignore[arg-type]
+        return [Place(*row) for row in self.owner.execute(SQL["books"], {"opd": opd})]  # type: ignore[arg-type]
 
 
 def arrival(opd: str, message: Message) -> Arrival:
@@ -112,7 +120,7 @@ def of_agency(opd: str, events: Iterable[Event]) -> list[Event]:
 
 
 def catalogue(zone: str) -> Catalogue:
-    """The least catalogue, with limits that are counted as events come."""
+    """A city of many small agencies, with limits that are counted as events come and KPIs of every form."""
     return Catalogue(
         city=CityOfCatalogue(name="Kota Uji", timezone=zone),
         limits=tuple(
@@ -120,8 +128,75 @@ def catalogue(zone: str) -> Catalogue:
             for (kind, duration), limits in CATALOGUED.items()
             for limit in limits
         ),
-        agencies=(Agency(opd="dinas", name=Name(id="Dinas", en="Agency")),),
+        calendars=(CALENDAR,),
+        agencies=tuple(_agency(f"opd-{number}") for number in range(1, MOST_AGENCIES + 1)),
+        kpis=KPIS,
     )
+
+
+def _agency(opd: str) -> Agency:
+    """Unit u1 has opening hours, u2 never closes."""
+    name, kinds = Name(id="Dinas", en="Agency"), ("queue", "permit", "visit")
+    return Agency(
+        opd=opd,
+        name=name,
+        apps=tuple(App(app=app, name=name) for app in APPS),
+        units=(Unit(unit="u1", name=name, kinds=kinds, calendar="jam-kerja"), Unit(unit="u2", name=name, kinds=kinds)),
+        services=tuple(Service(service=service, name=name, kinds=kinds) for service in SERVICES),
+    )
+
+
+_HOURS = [f"{first:02}:00-{last:02}:00" for first, last in OPEN_HOURS]
+CALENDAR = Calendar.model_validate(
+    {
+        "code": "jam-kerja",
+        "name": {"id": "Jam kerja", "en": "Working hours"},
+        "working_day": "PT7H",
+        "hours": dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), _HOURS),
+        "holidays": [{"date": day, "name": "Libur"} for day in sorted(CLOSED_DAYS)],
+    }
+)
+
+
+def _kpi(code: str, kind: str, measure: dict[str, object], *, unit: str = "percent", **more: object) -> Kpi:
+    """A KPI of the whole city; its thresholds do not matter here."""
+    window = {} if measure["type"] in ("open", "overdue") else {"window": {"rolling": "P1D"}}
+    sample = {} if measure["type"] in ("open", "overdue", "count") else {"minimum_sample": 1}
+    usual = {
+        "kpi": code,
+        "filter": {"kind": kind},
+        "owner": "opd-1",
+        "measure": measure,
+        "unit": unit,
+        "direction": "lower",
+        "minimum_sample": None,
+        "thresholds": {"warning": {"at": 50, "clear": 40}, "critical": {"at": 60, "clear": 50}},
+        "effective": {"since": "2025-01-01"},
+    }
+    return build(**{"window": None, **usual, **window, **sample, **more})
+
+
+KPIS = (
+    _kpi(
+        "izin-lewat",
+        "permit",
+        {"type": "overdue", "duration": "lead", "limit": {"working_days": 2}},
+        unit="count",
+        effective={"since": DUE["permit"][4]},
+    ),
+    _kpi("antre-lewat", "queue", {"type": "overdue", "duration": "wait", "limit": "PT15M"}, unit="count"),
+    _kpi("izin-menunggu", "permit", {"type": "open", "waiting": True}, unit="count"),
+    _kpi(
+        "izin-terbuka", "permit", {"type": "open"}, unit="count", filter={"kind": "permit", "opds": ["opd-1", "opd-2"]}
+    ),
+    _kpi("antre-terbuka", "queue", {"type": "open"}, unit="count"),
+    _kpi("izin-tempo", "permit", {"type": "p90", "duration": "lead", "clock": "net"}, unit="hours"),
+    _kpi("izin-tepat", "permit", {"type": "share_within", "duration": "lead", "limit": {"working_days": 2}}),
+    _kpi("antre-daring", "queue", {"type": "share_of_channel", "state": "issued", "channel": "online"}),
+    _kpi("antre-batal", "queue", {"type": "share_of_states", "states": ["abandoned", "no_show"], "of": ["issued"]}),
+    _kpi("antre-tunggu", "queue", {"type": "mean", "duration": "wait"}, unit="minutes"),
+    _kpi("izin-masuk", "permit", {"type": "count", "state": "submitted", "counts": "events"}, unit="count"),
+)
 
 
 @asynccontextmanager
@@ -137,6 +212,8 @@ async def open_city(database: Database, zone: str) -> AsyncIterator[City]:
             worker = Worker(await stack.enter_async_context(pool))
             await worker.registry.refresh()
             workers.append(worker)
+        async with db.pool(database.owner_url, size=2, name="rewrite") as pool:
+            await rewrite(pool)
         owner = stack.enter_context(psycopg.connect(database.owner_url, autocommit=True))
         reader = stack.enter_context(psycopg.connect(database.url_for("grafana_reader"), autocommit=True))
         yield City(zone, (workers[0], workers[1]), owner, Wall(reader))

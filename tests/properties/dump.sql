@@ -22,7 +22,7 @@ WITH series AS (
         FROM hub.within_day w JOIN series s USING (series_id) JOIN measure m USING (measure_id)) t
     UNION ALL
     SELECT 'case', to_jsonb(t) FROM (
-        SELECT c.kind, c.case_id, c.opened_at, c.closed_at, c.last_at, c.state, s.unit, s.service,
+        SELECT c.kind, c.case_id, c.opened_at, c.closed_at, c.last_at, c.due_at, c.due_done_at, c.state, s.unit, s.service,
                s.channel AS last_channel, c.channel, c.flags,
                (SELECT jsonb_agg(jsonb_build_array(e.value -> 0, e.value -> 1, es.unit, es.service, es.channel,
                                                    a.app, e.value -> 4) ORDER BY e.ord)

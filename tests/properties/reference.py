@@ -5,7 +5,7 @@ microseconds (since 1970).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -63,9 +63,25 @@ DURATIONS = {
 }
 #: These cases end with the local day of their first event.
 ENDS_AT_MIDNIGHT = {"queue", "visit"}
+#: These are told in working time too, without the time in which the applicant has the case.
+NET = {("permit", "verify"), ("permit", "lead")}
+PAUSES = {"queue": set[str](), "permit": {"returned"}, "visit": set[str]()}
+#: Fewer than five of these are not told of.
+HEALTH = {"visit"}
+#: Unit u1 is open on these hours of working days but not on these days; all other units never close.
+OPEN_HOURS = ((9, 12), (13, 17))
+CLOSED_DAYS = {"2025-11-18", "2025-10-27"}
+#: What a case is due by: the duration, and its limit in open time (u1, others), from the day on which it holds.
+DUE = {
+    "permit": ("lead", {"u1": 14 * 3_600_000_000}, 48 * 3_600_000_000, "net", "2025-10-26"),
+    "queue": ("wait", {}, 900_000_000, "gross", "2025-01-01"),
+}
+_WORKING_DAY = {"u1": 7 * 3_600_000_000}
+_DAY = 24 * 3_600_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = 60_000_000
+_HOUR = 60 * _MINUTE
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,6 +134,8 @@ class Case:
     opened: int
     closed: int | None
     flags: tuple[str, ...]
+    due: int | None = None
+    done: int | None = None
 
     def last(self, at: int) -> Event:
         """The newest event at or before a moment at which the case was open."""
@@ -160,8 +178,8 @@ class OpenGroup:
     channel: str
     state: str
     waiting: bool
-    open: int
-    oldest: int
+    open: int | None
+    oldest: int | None
 
 
 def moment(us: int) -> datetime:
@@ -219,7 +237,7 @@ class Reference:
             live = [event for event in mine if event.state != VOIDED and (event.app, event.id) not in taken_back]
             if live:
                 self.cases.append(self._case(key, sorted(live, key=_order)))
-        self.facts = [fact for case in self.cases for fact in _facts(case)]
+        self.facts = [fact for case in self.cases for fact in self._facts(case)]
 
     def _case(self, key: tuple[str, str, str], events: Sequence[Event]) -> Case:
         opd, kind, case = key
@@ -234,11 +252,77 @@ class Reference:
             b.state != a.state and b.state not in FOLLOWING[kind][a.state].split() for a, b in pairwise(events)
         ):
             flags.append("out_of_order")
-        return Case(opd, kind, case, tuple(events), events[0].at, min(ends, default=None), tuple(flags))
+        found = Case(opd, kind, case, tuple(events), events[0].at, min(ends, default=None), tuple(flags))
+        due, done = self._due(found)
+        return replace(found, due=due, done=done)
+
+    def open_spans(self, unit: str | None, start: int, end: int) -> list[tuple[int, int]]:
+        """The stretches of [start, end) in which a unit is open."""
+        if unit != "u1":
+            return [(start, end)] if start < end else []
+        zone = ZoneInfo(self.zone)
+        spans = []
+        day, last = (moment(at).astimezone(zone).date() for at in (start, end))
+        while day <= last:
+            if day.weekday() < 5 and day.isoformat() not in CLOSED_DAYS:
+                for opens, closes in OPEN_HOURS:
+                    first, then = (
+                        microseconds(datetime(day.year, day.month, day.day, h, tzinfo=zone)) for h in (opens, closes)
+                    )
+                    if max(first, start) < min(then, end):
+                        spans.append((max(first, start), min(then, end)))
+            day += timedelta(days=1)
+        return spans
+
+    def net_spans(self, case: Case, unit: str | None, start: int, end: int) -> list[tuple[int, int]]:
+        """The same without the time in which the applicant has the case."""
+        held = [
+            (event.at, after.at if after else 2**60)
+            for event, after in zip(case.events, [*case.events[1:], None], strict=True)
+            if event.state in PAUSES[case.kind]
+        ]
+        spans = []
+        for first, last in self.open_spans(unit, start, end):
+            cuts = sorted({first, last} | {at for hold in held for at in hold if first < at < last})
+            spans += [(a, b) for a, b in pairwise(cuts) if not any(h <= a and b <= on for h, on in held)]
+        return spans
+
+    def _due(self, case: Case) -> tuple[int | None, int | None]:
+        """When the case is due, and when what the limit is of had ended."""
+        if case.kind not in DUE:
+            return None, None
+        name, by_unit, usual, clock, since = DUE[case.kind]
+        began, ended = _endpoints(case, name)
+        if began is None or local_day(began.at, self.zone) < since:
+            return None, None
+        unit = case.events[0].unit
+        left = by_unit.get(unit or "", usual)
+        horizon = began.at + 60 * _DAY
+        spans = [(began.at, horizon)] if clock == "gross" else self.net_spans(case, unit, began.at, horizon)
+        for first, last in spans:
+            if left <= last - first:
+                return first + left, ended.at if ended else None
+            left -= last - first
+        return None, None
+
+    def limit_left(self, case: Case, at: int) -> int | None:
+        """What is left of the limit at a moment, in open time; None while no limit runs."""
+        if case.kind not in DUE:
+            return None
+        name, by_unit, usual, clock, since = DUE[case.kind]
+        began, ended = _endpoints(case, name)
+        if began is None or at < began.at or (ended and at > ended.at) or local_day(began.at, self.zone) < since:
+            return None
+        unit = case.events[0].unit
+        limit = by_unit.get(unit or "", usual)
+        spans = self.net_spans(case, unit, began.at, at) if clock == "net" else [(began.at, at)]
+        return limit - sum(last - first for first, last in spans)
 
     def _in(self, kind: str, role: str, window: tuple[int, int], where: Filter) -> list[Fact]:
-        """Facts of a window, which is cut to whole minutes."""
+        """Facts of a window, which is cut to whole minutes; of a health kind to whole hours, which hold it."""
         from_, to = (at // _MINUTE * _MINUTE for at in window)
+        if kind in HEALTH:
+            from_, to = from_ // _HOUR * _HOUR, -(-window[1] // _HOUR) * _HOUR
         return [
             fact
             for fact in self.facts
@@ -279,6 +363,30 @@ class Reference:
             sum(value <= limit for value in values),
         )
 
+    def net(self, name: str, window: tuple[int, int], where: Filter) -> list[int]:
+        """A permit's duration in working time over a window."""
+        return [fact.value for fact in self._in("permit", "net", window, where) if fact.name == name]
+
+    def overdue(self, kind: str, at: int, where: Filter) -> dict[tuple[str, str, str], tuple[int, int]]:
+        """By place, the cases overdue at a moment and when the first of them was due."""
+        found: dict[tuple[str, str, str], list[int]] = {}
+        for case in self.cases:
+            open_ = case.kind == kind and case.opened <= at and (case.closed is None or at < case.closed)
+            if open_ and case.due is not None and case.due <= at and (case.done is None or at < case.done):
+                last = case.last(at)
+                place = (case.opd, last.unit or "", last.service or "")
+                if where.takes(*place, case.events[0].channel or ""):
+                    found.setdefault(place, []).append(case.due)
+        return {place: (len(dues), min(dues)) for place, dues in found.items()}
+
+    def level(self, kind: str, name: str, at: int, opds: set[str]) -> int:
+        """Cases of some agencies that are open, waiting or overdue at a moment."""
+        where = Filter(tuple(opds))
+        if name == "overdue":
+            return sum(n for n, _ in self.overdue(kind, at, where).values())
+        groups = self.open_by_state(kind, at, where)
+        return sum(g.open or 0 for g in groups if name == "open" or g.waiting)
+
     def open_by_state(self, kind: str, at: int, where: Filter) -> list[OpenGroup]:
         """Cases open at a moment, as the events up to it tell."""
         found: dict[tuple[str, str, str, str, str], list[int]] = {}
@@ -293,23 +401,79 @@ class Reference:
             for key, opened in sorted(found.items())
         ]
 
+    def _facts(self, case: Case) -> Iterable[Fact]:
+        def fact(role: str, name: str, event: Event, channel: str | None, value: int, at: int | None = None) -> Fact:
+            where = (case.opd, event.unit or "", event.service or "", channel or "")
+            return Fact(case.kind, role, name, event.at if at is None else at, *where, value=value, case=case.case)
 
-def _facts(case: Case) -> Iterable[Fact]:
-    def fact(role: str, name: str, event: Event, channel: str | None, value: int) -> Fact:
-        where = (case.opd, event.unit or "", event.service or "", channel or "")
-        return Fact(case.kind, role, name, event.at, *where, value=value, case=case.case)
-
-    seen: set[str] = set()
-    for event in case.events:
-        yield fact("state", event.state, event, event.channel, 0 if event.state in seen else 1)
-        seen.add(event.state)
-    for (kind, name), (start, ends) in DURATIONS.items():
-        if kind == case.kind and start in seen:
-            began = [event.state for event in case.events].index(start)
-            after = [event for event in case.events[began:] if event.state in ends]
-            before = [event for event in case.events[:began] if event.state in ends]
-            if after:
-                value = after[0].at - case.events[began].at
-                yield fact("duration", name, after[0], case.events[0].channel, value)
+        first_channel = case.events[0].channel
+        seen: set[str] = set()
+        for event in case.events:
+            yield fact("state", event.state, event, event.channel, 0 if event.state in seen else 1)
+            seen.add(event.state)
+        for (kind, name), (start, ends) in DURATIONS.items():
+            if kind != case.kind or start not in seen:
+                continue
+            began, ended = _endpoints(case, name)
+            assert began is not None
+            before = [event for event in case.events[: case.events.index(began)] if event.state in ends]
+            if ended:
+                yield fact("duration", name, ended, first_channel, ended.at - began.at)
+                if (kind, name) in NET:
+                    spans = self.net_spans(case, ended.unit, began.at, ended.at)
+                    yield fact("net", name, ended, first_channel, sum(last - first for first, last in spans))
             elif before:
-                yield fact("negative", name, before[0], case.events[0].channel, 0)
+                yield fact("negative", name, before[0], first_channel, 0)
+
+        starts = [event for event in case.events if event.state == INITIAL[case.kind]]
+        for event in starts:
+            if event.at != starts[0].at:
+                yield fact("signal", "restart", event, event.channel, 1)
+        returns = [
+            event
+            for before, event in pairwise([None, *case.events])
+            if event is not None
+            and event.state in PAUSES[case.kind]
+            and (before is None or before.state not in PAUSES[case.kind])
+        ]
+        for number, event in enumerate(returns):
+            if number:
+                yield fact("signal", "return_again", event, event.channel, 1)
+            if (left := self.limit_left(case, event.at)) is not None:
+                day = _WORKING_DAY.get(case.events[0].unit or "", _DAY)
+                yield fact("signal", "late_return", event, event.channel, 1 if 0 <= left <= day else 0)
+        if case.kind not in ENDS_AT_MIDNIGHT:
+            for name, at, event, change in _changes(case):
+                yield fact("level", name, event, first_channel, change, at)
+
+
+def _endpoints(case: Case, name: str) -> tuple[Event | None, Event | None]:
+    """The first start of a duration, and the first end after it."""
+    start, ends = DURATIONS[case.kind, name]
+    began = next((event for event in case.events if event.state == start), None)
+    if began is None:
+        return None, None
+    after = case.events[case.events.index(began) + 1 :]
+    return began, next((event for event in after if event.state in ends), None)
+
+
+def _changes(case: Case) -> Iterable[tuple[str, int, Event, int]]:
+    """Where and when a case begins (+1) and ends (-1) to be open, waiting or overdue; looked at whenever one may be."""
+    never = 2**60
+    closed = never if case.closed is None else case.closed
+    due = never if case.due is None else case.due
+    done = never if case.done is None else case.done
+    times = sorted({event.at for event in case.events} | {closed, due, done} - {never})
+    held: dict[str, Event | None] = {"open": None, "waiting": None, "overdue": None}
+    for at in times:
+        now = case.last(at) if case.opened <= at < closed else None
+        waiting = now if now is not None and now.state in WAITING[case.kind] else None
+        overdue = now if now is not None and due <= at < done else None
+        for name, event in (("open", now), ("waiting", waiting), ("overdue", overdue)):
+            before = held[name]
+            if (before and (before.unit, before.service)) != (event and (event.unit, event.service)):
+                if before is not None:
+                    yield name, at, before, -1
+                if event is not None:
+                    yield name, at, event, 1
+            held[name] = event

@@ -7,7 +7,7 @@ from services import db
 from services.aggregator.verify import verify
 from tests.databases import Databases
 from tests.properties.city import City, of_agency, open_city
-from tests.properties.reference import DURATIONS, FOLLOWING, Event, Filter, Reference
+from tests.properties.reference import DURATIONS, FOLLOWING, HEALTH, Event, Filter, Reference
 from tests.properties.strategies import (
     CHANNELS,
     MINUTE,
@@ -21,6 +21,7 @@ from tests.properties.strategies import (
     questions,
     windows,
 )
+from tests.properties.wall import shown
 
 
 def ask(city: City, reference: Reference, filters: st.SearchStrategy[Filter], data: st.DataObject) -> None:
@@ -30,12 +31,15 @@ def ask(city: City, reference: Reference, filters: st.SearchStrategy[Filter], da
     for _ in range(6):
         kind, window = data.draw(kinds), data.draw(windows(city.zone, times), "window")
         where = data.draw(filters, "filter")
-        assert city.wall.states(kind, window, where) == reference.states(kind, window, where)
+        assert city.wall.states(kind, window, where) == {
+            state: (shown(kind, n), shown(kind, cases))
+            for state, (n, cases) in reference.states(kind, window, where).items()
+        }
         share = (data.draw(st.sampled_from(sorted(FOLLOWING[kind]))), data.draw(st.sampled_from(CHANNELS)))
         # Its own channel stands in the place of the filter's.
         among = Filter(where.opd, where.unit, where.service)
         right = reference.channel_share(kind, *share, window, among)
-        assert city.wall.channel_share(kind, *share, window, among) == right
+        assert city.wall.channel_share(kind, *share, window, among) == tuple(shown(kind, n) for n in right)
         for name in [name for of_kind, name in DURATIONS if of_kind == kind]:
             facts = [fact for fact in reference.facts if (fact.kind, fact.role, fact.name) == (kind, "duration", name)]
             limit = data.draw(limits(sorted({fact.value for fact in facts} - {0})), "limit")
@@ -48,7 +52,14 @@ def ask(city: City, reference: Reference, filters: st.SearchStrategy[Filter], da
         city.wall.check_duration(reference, fact.kind, fact.name, window, fact.value, Filter((fact.opd,)))
     for _ in range(6):
         kind, at = data.draw(kinds), data.draw(questions(city.zone, times), "moment")
-        city.wall.check_open(reference, kind, at, data.draw(filters, "filter"))
+        where = data.draw(filters, "filter")
+        city.wall.check_open(reference, kind, at, where)
+        if kind not in HEALTH:
+            city.wall.check_overdue(reference, kind, at, where)
+    for name in ("verify", "lead"):
+        city.wall.check_net(
+            reference, name, data.draw(windows(city.zone, times), "window"), data.draw(filters, "filter")
+        )
 
 
 @examples(30)

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
 import psycopg
 
-from tests.properties.reference import Filter, OpenGroup, Reference, microseconds, moment
+from tests.properties.reference import HEALTH, Filter, OpenGroup, Reference, microseconds, moment
 
 _MICROSECOND = timedelta(microseconds=1)
+_MINUTE = 60_000_000
 Window = tuple[int, int]
 
 
@@ -29,7 +31,9 @@ class Wall:
         """Per state: its events, and the cases that entered it for the first time."""
         return {state: (n, cases) for state, n, cases in self._ask("states", kind, *map(moment, window), where=where)}
 
-    def channel_share(self, kind: str, state: str, channel: str, window: Window, where: Filter) -> tuple[int, int]:
+    def channel_share(
+        self, kind: str, state: str, channel: str, window: Window, where: Filter
+    ) -> tuple[int | None, int | None]:
         """Cases that entered a state: those through `channel`, and all."""
         call = (
             kind,
@@ -43,7 +47,8 @@ class Wall:
         ((n, of_n, share),) = self._connection.execute(
             "SELECT * FROM wall.channel_share(%s, %s, %s, %s, %s, %s, %s, %s)", call
         )
-        assert share == (n / of_n if of_n else None)
+        hides_rest = kind in HEALTH and share is None
+        assert share == (n / of_n if of_n and n is not None and not hides_rest else None)
         return n, of_n
 
     def check_duration(
@@ -53,28 +58,63 @@ class Wall:
         right = reference.duration(kind, name, window, limit, where)
         arguments = (kind, name, *map(moment, window), limit * _MICROSECOND)
         ((n, negative, mean, median, p90, within, share),) = self._ask("duration", *arguments, where=where)
-        assert (n, negative, within) == (right.n, right.negative, right.within)
-        assert share == (right.within / right.n if right.n else None)
-        if right.mean is None or right.median is None or right.p90 is None:
+        assert (n, negative, within) == tuple(shown(kind, count) for count in (right.n, right.negative, right.within))
+        if kind in HEALTH:
+            rest = shown(kind, right.n - right.within)
+            assert share == (None if None in (n, within, rest) or not n else within / n)
+        else:
+            assert share == (right.within / right.n if right.n else None)
+        if right.mean is None or right.median is None or right.p90 is None or n is None:
             assert (mean, median, p90) == (None, None, None)
             return
-        assert math.isclose(mean, right.mean / 1_000_000, rel_tol=1e-15)
+        if kind in HEALTH:
+            assert mean == round(mean)
+            assert abs(mean - right.mean / 1_000_000) <= 0.5
+        else:
+            assert math.isclose(mean, right.mean / 1_000_000, rel_tol=1e-15)
         for given, exact in ((median, right.median / 1e6), (p90, right.p90 / 1e6)):
             assert (0 <= given < 1 and exact < 1) or math.isclose(given, exact, rel_tol=0.02), (given, exact)
+
+    def check_net(self, reference: Reference, name: str, window: Window, where: Filter) -> None:
+        """A permit's duration in working time: how many, and the mean of the rest exactly."""
+        right = reference.net(name, window, where)
+        arguments = ("permit", name, *map(moment, window), None)
+        call = {f"a{number}": argument for number, argument in enumerate(arguments)}
+        named = {key: _array(value) for key, value in vars(where).items()}
+        ((n, mean),) = self._connection.execute(
+            "SELECT n, mean_s FROM wall.duration(%(a0)s, %(a1)s, %(a2)s, %(a3)s, %(a4)s, %(opd)s, %(unit)s,"
+            " %(service)s, %(channel)s, 'net')",
+            call | named,
+        )
+        assert n == len(right)
+        assert mean is None if not right else math.isclose(mean, sum(right) / len(right) / 1e6, rel_tol=1e-12)
+
+    def check_overdue(self, reference: Reference, kind: str, at: int, where: Filter) -> None:
+        """Cases overdue at a moment, by place."""
+        right = reference.overdue(kind, at, where)
+        found = {tuple(row[:3]): tuple(row[3:]) for row in self._ask("overdue", kind, moment(at), where=where)}
+        assert found == {place: (n, moment(oldest)) for place, (n, oldest) in right.items()}
 
     def check_open(self, reference: Reference, kind: str, at: int, where: Filter) -> None:
         """Open cases at a moment, by state and place, and all together."""
         right = reference.open_by_state(kind, at, where)
         groups = [
-            OpenGroup(opd, unit, service, channel, state, waiting, n, microseconds(oldest))
+            OpenGroup(opd, unit, service, channel, state, waiting, n, oldest and microseconds(oldest))
             for opd, unit, service, channel, state, waiting, n, oldest in self._ask(
                 "open_by_state", kind, moment(at), where=where
             )
         ]
-        assert sorted(groups, key=repr) == sorted(right, key=repr)
+        told = [replace(g, open=shown(kind, g.open), oldest=_told(kind, g.open, g.oldest)) for g in right]
+        assert sorted(groups, key=repr) == sorted(told, key=repr)
         waiting = [group for group in right if group.waiting]
+        n, of_these = sum(g.open for g in right), sum(g.open for g in waiting)
         assert self._ask("open", kind, moment(at), where=where) == [
-            (sum(g.open for g in right), sum(g.open for g in waiting), _oldest(right), _oldest(waiting))
+            (
+                shown(kind, n),
+                shown(kind, of_these),
+                _moment(_told(kind, n, _oldest(right))),
+                _moment(_told(kind, of_these, _oldest(waiting))),
+            )
         ]
 
 
@@ -82,5 +122,22 @@ def _array(chosen: Sequence[str] | None) -> list[str] | None:
     return None if chosen is None else list(chosen)
 
 
-def _oldest(groups: Sequence[OpenGroup]) -> object:
-    return moment(min(group.oldest for group in groups)) if groups else None
+def _oldest(groups: Sequence[OpenGroup]) -> int | None:
+    return min((group.oldest for group in groups if group.oldest is not None), default=None)
+
+
+def shown(kind: str, n: int) -> int | None:
+    """What is told of a count: of health kinds none of one to four, and others to the nearest five."""
+    if kind not in HEALTH or n == 0:
+        return n
+    return None if n < 5 else (n + 2) // 5 * 5
+
+
+def _told(kind: str, n: int, at: int | None) -> int | None:
+    if kind not in HEALTH or at is None:
+        return at
+    return at // _MINUTE * _MINUTE if n >= 5 else None
+
+
+def _moment(at: int | None) -> datetime | None:
+    return None if at is None else moment(at)

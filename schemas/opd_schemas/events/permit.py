@@ -21,7 +21,7 @@ LIFECYCLE = Lifecycle(
         State("withdrawn", 5, after=_LIVE, terminal=True),
     ),
     durations=(
-        Duration("verify", "submitted", frozenset({"verified"})),
-        Duration("lead", "submitted", frozenset({"issued", "rejected"})),
+        Duration("verify", "submitted", frozenset({"verified"}), net=True),
+        Duration("lead", "submitted", frozenset({"issued", "rejected"}), net=True),
     ),
 )

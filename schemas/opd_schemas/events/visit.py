@@ -21,4 +21,5 @@ LIFECYCLE = Lifecycle(
         Duration("visit", "registered", frozenset({"completed"})),
     ),
     expires="local_day",
+    health=True,
 )

@@ -1,0 +1,619 @@
+-- The one place where a KPI is computed: its value, status and trust, for any moment and window.
+-- Windows are [from, to), cut to whole minutes; those of health kinds to whole hours. A level is that of the last
+-- microsecond before `to`.
+
+-- The pieces of a window, signed: whole local days, whole hours, and edges. Where an edge is most of its hour, or the part
+-- of the hour behind it has hardly begun, it is the hour less its complement.
+DROP FUNCTION hub.window_pieces(timestamptz, timestamptz);
+CREATE FUNCTION hub.window_pieces(from_at timestamptz, to_at timestamptz)
+RETURNS TABLE (grain text, starts timestamptz, ends timestamptz, first_day date, end_day date, sign integer)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    zone text := hub.timezone();
+    a timestamptz := date_trunc('minute', from_at);
+    b timestamptz := date_trunc('minute', to_at);
+    d0 date := (a AT TIME ZONE zone)::date;
+    d1 date := (b AT TIME ZONE zone)::date;
+    span timestamptz[];
+    edge timestamptz[];
+    h0 timestamptz;
+    h1 timestamptz;
+    no_day date;
+    no_time timestamptz;
+    spans timestamptz[][] := ARRAY[[a, b]];
+    -- Each begins with an empty one, for there may be no other.
+    edges timestamptz[][] := ARRAY[[a, a]];
+BEGIN
+    IF a >= b THEN
+        RETURN;
+    END IF;
+    IF hub.day_start(d0, zone) < a THEN
+        d0 := d0 + 1;
+    END IF;
+    IF d0 < d1 THEN
+        RETURN QUERY VALUES ('day', no_time, no_time, d0, d1, 1);
+        spans := ARRAY[[a, hub.day_start(d0, zone)], [hub.day_start(d1, zone), b]];
+    END IF;
+    FOREACH span SLICE 1 IN ARRAY spans LOOP
+        CONTINUE WHEN span[1] >= span[2];
+        h0 := hub.ceil_hour(span[1]);
+        h1 := date_trunc('hour', span[2], 'UTC');
+        IF h0 <= h1 THEN
+            IF h0 < h1 THEN
+                RETURN QUERY VALUES ('hour', h0, h1, no_day, no_day, 1);
+            END IF;
+            edges := edges || ARRAY[[span[1], h0], [h1, span[2]]];
+        ELSE
+            edges := edges || ARRAY[[span[1], span[2]]];
+        END IF;
+    END LOOP;
+    FOREACH edge SLICE 1 IN ARRAY edges LOOP
+        CONTINUE WHEN edge[1] >= edge[2];
+        h0 := date_trunc('hour', edge[1], 'UTC');
+        h1 := h0 + interval '1 hour';
+        IF edge[2] - edge[1] <= interval '30 minutes' AND edge[2] < now() THEN
+            RETURN QUERY VALUES ('edge', edge[1], edge[2], no_day, no_day, 1);
+        ELSE
+            RETURN QUERY VALUES ('hour', h0, h1, no_day, no_day, 1);
+            IF h0 < edge[1] THEN
+                RETURN QUERY VALUES ('edge', h0, edge[1], no_day, no_day, -1);
+            END IF;
+            IF edge[2] < h1 THEN
+                RETURN QUERY VALUES ('edge', edge[2], h1, no_day, no_day, -1);
+            END IF;
+        END IF;
+    END LOOP;
+END $$;
+
+-- Cells of fewer than five are not shown, where the kind is one of health; larger ones are rounded to the nearest five, so
+-- that no difference of two of them tells of fewer than five either.
+CREATE FUNCTION hub.shown(n bigint, health boolean) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN NOT health OR n IS NULL OR n = 0 THEN n
+            WHEN abs(n) < 5 THEN NULL
+            ELSE (round(n / 5.0) * 5)::bigint END;
+-- The time that stands for a bin where the mean of its values might be one person's: the middle of its edges.
+CREATE FUNCTION hub.bin_middle(bin smallint) RETURNS numeric
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN bin = 0 THEN 500000 ELSE round(1000000 * 1.02 ^ (bin - 0.5)) END;
+CREATE FUNCTION hub.is_health(kind text) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN coalesce((SELECT k.health FROM hub.kind k WHERE k.kind = is_health.kind), false);
+
+-- Cases open at a moment, as hub.cases tells. Where cases end with their local day, only those that ended later on the
+-- same day are looked at.
+DROP FUNCTION hub.open_cases(text, timestamptz);
+CREATE FUNCTION hub.open_cases(kind text, at timestamptz)
+RETURNS TABLE (opened_at timestamptz, state text, series_id integer, channel text, due_at timestamptz,
+               due_done_at timestamptz)
+LANGUAGE sql STABLE AS $$
+    SELECT c.opened_at,
+           CASE WHEN c.last_at <= $2 THEN c.state ELSE then_.state END,
+           CASE WHEN c.last_at <= $2 THEN c.series_id ELSE then_.series_id END,
+           c.channel, c.due_at, c.due_done_at
+    FROM hub.cases c
+    LEFT JOIN LATERAL (
+        SELECT t.value ->> 1 AS state, (t.value ->> 2)::integer AS series_id
+        FROM jsonb_array_elements(c.transitions) WITH ORDINALITY t(value, ord)
+        WHERE c.last_at > $2
+          AND 'epoch'::timestamptz + (t.value ->> 0)::bigint * interval '1 microsecond' <= $2
+          AND NOT c.voids @> jsonb_build_array(jsonb_build_array(t.value -> 3, t.value -> 4))
+        ORDER BY t.ord DESC LIMIT 1
+    ) then_ ON true
+    WHERE c.kind = $1 AND c.closed_at > $2 AND c.opened_at <= $2
+      -- A day lasts 25 hours at the most.
+      AND c.closed_at <= CASE WHEN (SELECT k.expires FROM hub.kind k WHERE k.kind = $1)
+                              THEN $2 + interval '25 hours' ELSE 'infinity' END
+$$;
+
+-- Sums of figures over windows, by bin: one row for each number that was asked with, and bin.
+CREATE FUNCTION hub.figure_sums(asks integer[], figures integer[], froms timestamptz[], tos timestamptz[])
+RETURNS TABLE (ask integer, bin smallint, n bigint, total bigint, hits bigint)
+LANGUAGE sql STABLE SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+    WITH asked AS MATERIALIZED (
+        SELECT * FROM unnest($1, $2, $3, $4) a(ask, figure_no, from_at, to_at)
+    ), piece AS MATERIALIZED (
+        SELECT w.from_at, w.to_at, p.*
+        FROM (SELECT DISTINCT from_at, to_at FROM asked) w CROSS JOIN LATERAL hub.window_pieces(w.from_at, w.to_at) p
+    ), wanted AS MATERIALIZED (
+        SELECT a.ask, a.figure_no, p.* FROM asked a JOIN piece p ON (p.from_at, p.to_at) = (a.from_at, a.to_at)
+    ), edge AS MATERIALIZED (
+        -- Each edge is read once, however many figures ask for it.
+        SELECT e.starts, e.ends, t.figure_no, CASE WHEN t.binned THEN hub.bin_of(c.value) ELSE 0 END AS bin,
+               sum(CASE WHEN NOT t.counted THEN 0 WHEN t.weighted THEN c.value ELSE 1 END) AS n,
+               sum(CASE WHEN t.binned THEN c.value ELSE 0 END) AS total,
+               sum(CASE WHEN c.value <= t.limit_us THEN CASE WHEN t.weighted THEN c.value ELSE 1 END ELSE 0 END) AS hits
+        FROM (SELECT DISTINCT starts, ends FROM wanted WHERE grain = 'edge') e
+        JOIN hub.contribution c ON c.at >= e.starts AND c.at < e.ends
+        JOIN hub.term t ON (t.measure_id, t.series_id) = (c.measure_id, c.series_id)
+        GROUP BY 1, 2, 3, 4
+    ), part AS (
+        SELECT w.ask, r.bin, r.n, r.total, r.hits
+        FROM wanted w JOIN hub.figure_day r
+          ON w.grain = 'day' AND r.figure_no = w.figure_no AND r.day >= w.first_day AND r.day < w.end_day
+        UNION ALL
+        SELECT w.ask, r.bin, r.n, r.total, r.hits
+        FROM wanted w JOIN hub.figure_hour r
+          ON w.grain = 'hour' AND r.figure_no = w.figure_no AND r.hour >= w.starts AND r.hour < w.ends
+        UNION ALL
+        SELECT w.ask, e.bin::smallint, w.sign * e.n, w.sign * e.total, w.sign * e.hits
+        FROM wanted w JOIN edge e
+          ON w.grain = 'edge' AND (e.figure_no, e.starts, e.ends) = (w.figure_no, w.starts, w.ends)
+    )
+    SELECT part.ask, part.bin, sum(part.n)::bigint, sum(part.total)::bigint, sum(part.hits)::bigint
+    FROM part GROUP BY part.ask, part.bin
+$$;
+
+-- What a screen shows of the sums of one KPI: bins in ascending order. `value` in the KPI's unit; it is hidden where a
+-- cell of a health kind would be too small.
+CREATE TYPE hub.shown_value AS (value double precision, n bigint, hidden boolean);
+CREATE FUNCTION hub.value_of(
+    statistic text, scale double precision, per_units integer, health boolean,
+    bins smallint[], ns bigint[], totals bigint[], hits bigint
+)
+RETURNS hub.shown_value
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    whole bigint := 0;
+    total numeric := 0;
+    rank bigint;
+    up_to bigint := 0;
+    found hub.shown_value;
+BEGIN
+    FOR i IN 1 .. coalesce(cardinality(ns), 0) LOOP
+        whole := whole + ns[i];
+        total := total + totals[i];
+    END LOOP;
+    found.n := hub.shown(whole, health);
+    found.hidden := found.n IS NULL;
+    IF statistic IN ('count', 'level') THEN
+        found.value := found.n::double precision / coalesce(per_units, 1);
+    ELSIF whole = 0 OR found.hidden THEN
+        found.value := NULL;
+    ELSIF statistic = 'share' THEN
+        found.hidden := hub.shown(hits, health) IS NULL OR hub.shown(whole - hits, health) IS NULL;
+        found.value := CASE WHEN NOT found.hidden THEN 100.0 * hub.shown(hits, health) / found.n END;
+    ELSIF statistic = 'mean' THEN
+        found.value := CASE WHEN health THEN round(total / whole / 1000000) * 1000000 ELSE total / whole END / scale;
+    ELSE
+        -- Nearest rank: the first bin whose running count reaches ceil(p * n).
+        rank := CASE statistic WHEN 'median' THEN (whole + 1) / 2 ELSE (whole * 9 + 9) / 10 END;
+        FOR i IN 1 .. cardinality(ns) LOOP
+            up_to := up_to + ns[i];
+            IF up_to >= rank THEN
+                found.value := CASE WHEN health THEN hub.bin_middle(bins[i]) ELSE totals[i] / ns[i]::numeric END / scale;
+                EXIT;
+            END IF;
+        END LOOP;
+    END IF;
+    RETURN found;
+END $$;
+
+-- The target of a day: the first whose day is not past, or the last. Achievement: higher is better, value / target;
+-- lower, 1 + (1 - value / target) (PermenPANRB 8/2021, chapter VI); never below 0; a target of zero is met or not.
+CREATE FUNCTION hub.target_at(days date[], targets double precision[], day date) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce((SELECT t FROM unnest(days, targets) u(d, t) WHERE day <= d ORDER BY d LIMIT 1),
+                targets[cardinality(targets)]);
+CREATE FUNCTION hub.achievement(value double precision, target double precision, direction text)
+RETURNS double precision
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN target = 0 THEN CASE WHEN direction = 'higher' OR value <= 0 THEN 1 ELSE 0 END
+            ELSE greatest(0, CASE WHEN direction = 'higher' THEN value / target ELSE 2 - value / target END) END;
+
+-- The status of a value and its reason. `doubt`: why it cannot be trusted, NULL if it can. `previous`: the last status
+-- that was ok, warning or critical.
+CREATE TYPE hub.judgement AS (status text, reason text);
+CREATE FUNCTION hub.judge(
+    k hub.kpi, value double precision, n bigint, doubt text, hidden boolean, previous text
+)
+RETURNS hub.judgement
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    way integer := CASE k.direction WHEN 'lower' THEN 1 ELSE -1 END;
+BEGIN
+    IF doubt = 'building' THEN
+        RETURN ('no_data'::text, 'building'::text);
+    ELSIF doubt IS NOT NULL THEN
+        RETURN ('stale'::text, doubt);
+    ELSIF hidden THEN
+        RETURN ('no_data'::text, 'suppressed'::text);
+    ELSIF value IS NULL THEN
+        RETURN ('no_data'::text, 'no_value'::text);
+    ELSIF n < k.minimum_sample THEN
+        RETURN ('no_data'::text, 'under_sampled'::text);
+    ELSIF way * value >= way * k.critical_at THEN
+        RETURN ('critical'::text, 'raised'::text);
+    ELSIF previous = 'critical' AND way * value > way * k.critical_clear THEN
+        RETURN ('critical'::text, 'held'::text);
+    ELSIF way * value >= way * k.warning_at THEN
+        RETURN ('warning'::text, 'raised'::text);
+    ELSIF previous IN ('critical', 'warning') AND way * value > way * k.warning_clear THEN
+        RETURN ('warning'::text, 'held'::text);
+    END IF;
+    RETURN ('ok'::text, 'good'::text);
+END $$;
+
+-- Values of KPIs of one catalogue over windows. Where none came and nobody was heard, there is no value: silence is not
+-- zero. `built`: all cases are in its sums.
+CREATE FUNCTION hub.kpi_values(version bigint, kpis text[], froms timestamptz[], tos timestamptz[])
+RETURNS TABLE (ask integer, value double precision, n bigint, hidden boolean, built boolean)
+LANGUAGE sql STABLE AS $$
+    WITH asked AS MATERIALIZED (
+        SELECT a.ask::integer, k.kpi, k.figure_no, k.statistic, k.scale, k.per_units, f.kind, f.form, d.health, d.expires,
+               f.counted_to = 9223372036854775807 AS built,
+               CASE WHEN k.statistic = 'level' THEN 'epoch'::timestamptz ELSE a.from_at END AS from_at, a.to_at
+        FROM unnest($2, $3, $4) WITH ORDINALITY a(kpi, from_at, to_at, ask)
+        JOIN hub.kpi k ON k.version = $1 AND k.kpi = a.kpi
+        JOIN hub.figure f USING (figure_no) JOIN hub.kind d USING (kind)
+    ), summed AS MATERIALIZED (
+        SELECT s.* FROM (
+            SELECT array_agg(ask) AS asks, array_agg(figure_no) AS figures, array_agg(from_at) AS froms,
+                   array_agg(to_at) AS tos
+            FROM asked WHERE NOT (expires AND statistic = 'level')
+        ) l CROSS JOIN LATERAL hub.figure_sums(l.asks, l.figures, l.froms, l.tos) s
+    ), held AS (
+        SELECT ask, array_agg(bin ORDER BY bin) AS bins, array_agg(n ORDER BY bin) AS ns,
+               array_agg(total ORDER BY bin) AS totals, sum(hits)::bigint AS hits
+        FROM summed GROUP BY ask
+    ), standing AS MATERIALIZED (
+        SELECT l.kind, l.to_at, o.state, o.channel, s.opd, s.unit, s.service, m.waiting,
+               coalesce(o.due_at < l.to_at AND l.to_at <= coalesce(o.due_done_at, 'infinity'), false) AS overdue
+        FROM (SELECT DISTINCT kind, to_at FROM asked WHERE expires AND statistic = 'level') l
+        CROSS JOIN LATERAL hub.open_cases(l.kind, date_trunc('minute', l.to_at) - interval '1 microsecond') o
+        JOIN hub.series s USING (series_id)
+        JOIN hub.measure m ON m.kind = l.kind AND m.role = 'state' AND m.name = o.state
+    ), counted AS (
+        SELECT a.ask, count(s.opd) AS n
+        FROM asked a JOIN hub.figure f USING (figure_no)
+        LEFT JOIN standing s ON s.kind = a.kind AND s.to_at = a.to_at
+         AND (f.opds IS NULL OR s.opd = ANY (f.opds)) AND (f.units IS NULL OR s.unit = ANY (f.units))
+         AND (f.services IS NULL OR s.service = ANY (f.services))
+         AND (f.channels IS NULL OR s.channel = ANY (f.channels))
+         AND CASE f.form WHEN 'waiting' THEN s.waiting WHEN 'overdue' THEN s.overdue ELSE true END
+        WHERE a.expires AND a.statistic = 'level' GROUP BY a.ask
+    )
+    SELECT a.ask,
+           CASE WHEN a.statistic = 'count' AND v.n = 0 AND NOT EXISTS (
+                    SELECT FROM hub.kpi_feed e JOIN hub.source s USING (opd, app) JOIN hub.heard h USING (source_id)
+                    WHERE (e.version, e.kpi) = ($1, a.kpi)
+                      AND h.slot >= a.from_at - interval '5 minutes' AND h.slot < a.to_at)
+                THEN NULL ELSE v.value END,
+           v.n, v.hidden, a.built
+    FROM asked a
+    LEFT JOIN held h USING (ask)
+    LEFT JOIN counted c USING (ask)
+    CROSS JOIN LATERAL hub.value_of(
+        a.statistic, a.scale, a.per_units, a.health,
+        CASE WHEN c.ask IS NULL THEN h.bins ELSE ARRAY[0::smallint] END,
+        CASE WHEN c.ask IS NULL THEN h.ns ELSE ARRAY[c.n] END,
+        CASE WHEN c.ask IS NULL THEN h.totals ELSE ARRAY[0::bigint] END, coalesce(h.hits, 0)) v
+$$;
+
+-- The newest catalogue, and the one that was in force at a moment (before the first, the first).
+CREATE VIEW wall.catalogue AS
+    SELECT version, applied_at FROM hub.catalogue;
+CREATE FUNCTION wall.catalogue_at(at timestamptz) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce((SELECT max(version) FROM hub.catalogue WHERE applied_at <= $1),
+                    (SELECT min(version) FROM hub.catalogue))
+$$;
+
+-- Why the hub as a whole cannot be trusted at a moment, as far as it is now; NULL if it can.
+CREATE FUNCTION hub.lag_doubt(at timestamptz) RETURNS text
+LANGUAGE sql STABLE
+RETURN CASE WHEN at > now() - interval '60 seconds' AND NOT EXISTS (
+    SELECT FROM hub.pulse p
+    WHERE p.at >= now() - interval '60 seconds' AND coalesce(p.waiting_since >= now() - interval '60 seconds', true)
+) THEN 'hub_lag' END;
+
+-- Of the applications that a KPI rests on: how many were heard within the time that they promised, of those whose units
+-- are open; and whether one of these was silent for more than three times as long.
+CREATE FUNCTION hub.feeds(version bigint, kpis text[], at timestamptz)
+RETURNS TABLE (kpi text, heard integer, expected integer, silent boolean)
+LANGUAGE sql STABLE AS $$
+    WITH feed AS MATERIALIZED (
+        SELECT * FROM hub.kpi_feed f WHERE f.version = $1 AND f.kpi = ANY ($2)
+    ), place AS MATERIALIZED (
+        SELECT p.calendars,
+               array_position(p.calendars, NULL) IS NOT NULL OR EXISTS (
+                   SELECT FROM hub.opening o
+                   WHERE o.calendar = ANY (p.calendars) AND o.starts <= $3 AND o.starts > $3 - interval '8 days'
+                     AND o.ends > $3) AS is_open
+        FROM (SELECT DISTINCT calendars FROM feed) p
+    ), publisher AS MATERIALIZED (
+        SELECT p.opd, p.app, (
+            -- Not a join: this way it is one look into the index.
+            SELECT least(h.last_at, $3) FROM hub.heard h
+            WHERE h.source_id = (SELECT s.source_id FROM hub.source s WHERE (s.opd, s.app) = (p.opd, p.app))
+              AND h.slot <= $3 ORDER BY h.slot DESC LIMIT 1) AS heard_at
+        FROM (SELECT DISTINCT opd, app FROM feed) p
+    )
+    SELECT f.kpi, (count(*) FILTER (WHERE b.heard_at >= $3 - f.expected_every))::integer, count(*)::integer,
+           bool_or(coalesce(b.heard_at < $3 - 3 * f.expected_every, true))
+    FROM feed f JOIN place p USING (calendars) JOIN publisher b USING (opd, app)
+    WHERE p.is_open
+    GROUP BY f.kpi
+$$;
+
+-- KPIs of one catalogue over windows, judged and with their trust as of a moment.
+CREATE FUNCTION hub.kpi_judged(
+    version bigint, kpis text[], froms timestamptz[], tos timestamptz[], at timestamptz
+)
+RETURNS TABLE (
+    kpi text, from_at timestamptz, to_at timestamptz, value double precision, n bigint, target double precision,
+    achievement double precision, status text, reason text, as_of timestamptz, commit_no bigint, heard integer,
+    expected integer, late_share double precision, revision bigint
+)
+LANGUAGE sql STABLE AS $$
+    WITH newest AS MATERIALIZED (
+        SELECT l.commit_no, l.committed_at FROM hub.commit_log l ORDER BY l.commit_no DESC LIMIT 1
+    ), doubt AS MATERIALIZED (
+        SELECT hub.lag_doubt($5) AS hub, hub.timezone() AS zone
+    ), fed AS MATERIALIZED (
+        SELECT * FROM hub.feeds($1, $2, $5)
+    ), figured AS MATERIALIZED (
+        SELECT v.*, a.kpi, a.from_at, a.to_at
+        FROM hub.kpi_values($1, $2, $3, $4) v
+        JOIN unnest($2, $3, $4) WITH ORDINALITY a(kpi, from_at, to_at, ask) USING (ask)
+    )
+    SELECT k.kpi, CASE WHEN k.statistic <> 'level' THEN v.from_at END, v.to_at, CASE WHEN v.built THEN v.value END,
+           v.n, t.target, hub.achievement(CASE WHEN v.built THEN v.value END, t.target, k.direction),
+           j.status, j.reason, n.committed_at, n.commit_no, coalesce(f.heard, 0), coalesce(f.expected, 0),
+           l.late_share, r.revision
+    FROM figured v
+    JOIN hub.kpi k ON k.version = $1 AND k.kpi = v.kpi
+    JOIN hub.figure g USING (figure_no)
+    CROSS JOIN doubt d
+    LEFT JOIN newest n ON true
+    LEFT JOIN fed f ON f.kpi = v.kpi
+    CROSS JOIN LATERAL (
+        SELECT hub.target_at(k.target_days, k.targets, ((v.to_at - interval '1 microsecond') AT TIME ZONE d.zone)::date)
+                   AS target,
+               (v.from_at AT TIME ZONE d.zone)::date AS first_day,
+               ((v.to_at - interval '1 microsecond') AT TIME ZONE d.zone)::date AS last_day
+    ) t
+    LEFT JOIN LATERAL (
+        SELECT s.status FROM hub.kpi_shown s WHERE s.kpi = v.kpi AND s.at < $5 ORDER BY s.at DESC LIMIT 1
+    ) p ON true
+    LEFT JOIN LATERAL (
+        SELECT sum(x.late)::double precision / nullif(sum(x.events), 0) AS late_share
+        FROM hub.kpi_feed e JOIN hub.source s USING (opd, app)
+        JOIN hub.arrival_day x ON x.source_id = s.source_id AND x.kind = g.kind
+        WHERE (e.version, e.kpi) = ($1, v.kpi)
+          AND x.day BETWEEN CASE WHEN k.statistic = 'level' THEN t.last_day ELSE t.first_day END AND t.last_day
+    ) l ON true
+    LEFT JOIN LATERAL (
+        SELECT max(c.commit_no) AS revision
+        FROM hub.figure_revision x JOIN hub.commit_log c USING (batch_id)
+        WHERE x.figure_no = k.figure_no AND x.day <= t.last_day
+          AND (k.statistic = 'level' OR x.day >= t.first_day)
+    ) r ON true
+    CROSS JOIN LATERAL hub.judge(
+        k, v.value, v.n,
+        CASE WHEN NOT v.built THEN 'building' ELSE coalesce(d.hub, CASE WHEN f.silent THEN 'silent' END) END,
+        v.hidden, p.status) j
+    ORDER BY k.position
+$$;
+
+-- The window that a KPI looks back on at a moment, to the end of the running minute; a span of a day or more begins at a
+-- whole hour. Health kinds see whole hours only.
+CREATE FUNCTION hub.window_at(k hub.kpi, health boolean, at timestamptz) RETURNS tstzrange
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    zone text := hub.timezone();
+    to_at timestamptz := date_trunc('minute', at) + interval '1 minute';
+    from_at timestamptz;
+    day date := (at AT TIME ZONE zone)::date;
+BEGIN
+    IF health THEN
+        to_at := hub.ceil_hour(to_at);
+    END IF;
+    IF k.span IS NOT NULL THEN
+        from_at := to_at - k.span;
+        IF health OR k.span >= interval '1 day' THEN
+            from_at := date_trunc('hour', from_at, 'UTC');
+        END IF;
+    ELSIF k.local IS NOT NULL THEN
+        from_at := hub.day_start(CASE k.local WHEN 'day' THEN day ELSE date_trunc(k.local, day::timestamp)::date END, zone);
+    ELSE
+        from_at := to_at;
+    END IF;
+    RETURN tstzrange(from_at, to_at, '[]');
+END $$;
+
+-- All KPIs that are in effect at a moment, over the windows that they look back on then. `version` NULL: by the catalogue
+-- in force now; wall.catalogue_at(at): by the one of that time.
+CREATE FUNCTION wall.kpi_at(at timestamptz, version bigint DEFAULT NULL)
+RETURNS TABLE (
+    kpi text, from_at timestamptz, to_at timestamptz, value double precision, n bigint, target double precision,
+    achievement double precision, status text, reason text, as_of timestamptz, commit_no bigint, heard integer,
+    expected integer, late_share double precision, revision bigint
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT j.* FROM (
+        SELECT k.version, array_agg(k.kpi) AS kpis, array_agg(lower(w.span)) AS froms, array_agg(upper(w.span)) AS tos
+        FROM hub.kpi k JOIN hub.figure f USING (figure_no) JOIN hub.kind d USING (kind)
+        CROSS JOIN LATERAL (SELECT hub.window_at(k, d.health, $1) AS span) w
+        WHERE k.version = coalesce($2, (SELECT max(c.version) FROM hub.catalogue c))
+          AND ($1 AT TIME ZONE hub.timezone())::date BETWEEN k.since AND coalesce(k.until, 'infinity')
+        GROUP BY k.version
+    ) a CROSS JOIN LATERAL hub.kpi_judged(a.version, a.kpis, a.froms, a.tos, $1) j
+$$;
+CREATE VIEW wall.kpi_now AS SELECT * FROM wall.kpi_at(now());
+
+-- One KPI over any window. Trust is as of the window's end, or of now if that is earlier.
+CREATE FUNCTION wall.kpi_value(kpi text, from_at timestamptz, to_at timestamptz, version bigint DEFAULT NULL)
+RETURNS TABLE (
+    kpi text, from_at timestamptz, to_at timestamptz, value double precision, n bigint, target double precision,
+    achievement double precision, status text, reason text, as_of timestamptz, commit_no bigint, heard integer,
+    expected integer, late_share double precision, revision bigint
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT j.* FROM hub.kpi k JOIN hub.figure f USING (figure_no) JOIN hub.kind d USING (kind)
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN d.health THEN date_trunc('hour', $2, 'UTC') ELSE date_trunc('minute', $2) END AS a,
+               CASE WHEN d.health THEN hub.ceil_hour($3) ELSE date_trunc('minute', $3) END AS b
+    ) w
+    CROSS JOIN LATERAL hub.kpi_judged(k.version, ARRAY[k.kpi], ARRAY[w.a], ARRAY[w.b], least($3, now())) j
+    WHERE k.kpi = $1 AND k.version = coalesce($4, (SELECT max(c.version) FROM hub.catalogue c))
+$$;
+
+-- One KPI step by step: whole hours, or whole local days, weeks or months. Each step is a window of its own; a level is
+-- that of the step's end, or of now if that is earlier. A step's status remembers the one before.
+CREATE FUNCTION wall.kpi_series(
+    kpi text, from_at timestamptz, to_at timestamptz, step interval, version bigint DEFAULT NULL
+)
+RETURNS TABLE (
+    at timestamptz, value double precision, n bigint, target double precision, achievement double precision, status text,
+    reason text
+)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    zone text := hub.timezone();
+    k hub.kpi;
+    g hub.figure;
+    d hub.kind;
+    days boolean := step = date_trunc('day', step) AND step >= interval '1 day';
+    first_day date;
+    now_to timestamptz := date_trunc('minute', now()) + interval '1 minute';
+    last timestamptz := least(to_at, now());
+    previous text;
+    row record;
+    seen hub.shown_value;
+    judged hub.judgement;
+BEGIN
+    SELECT * INTO k FROM hub.kpi x
+    WHERE x.kpi = kpi_series.kpi
+      AND x.version = coalesce(kpi_series.version, (SELECT max(c.version) FROM hub.catalogue c));
+    IF NOT FOUND OR from_at >= last THEN
+        RETURN;
+    END IF;
+    IF NOT days AND (step < interval '1 hour' OR step <> date_trunc('hour', step)) THEN
+        RAISE EXCEPTION 'a step is whole hours, or whole days, weeks or months; write such as 1 day'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT * INTO g FROM hub.figure x WHERE x.figure_no = k.figure_no;
+    SELECT * INTO d FROM hub.kind x WHERE x.kind = g.kind;
+    first_day := (from_at AT TIME ZONE zone)::date;
+    FOR row IN
+        WITH steps AS MATERIALIZED (
+            SELECT s.starts, s.ends, s.d0, s.d1
+            FROM (SELECT hub.day_start(x::date, zone) AS starts, hub.day_start((x + step)::date, zone) AS ends,
+                         x::date AS d0, (x + step)::date AS d1
+                  FROM generate_series(first_day::timestamp, last AT TIME ZONE zone, step) x WHERE days
+                  UNION ALL
+                  SELECT x, x + step, NULL, NULL
+                  FROM generate_series(date_trunc('hour', from_at, 'UTC'), last, step) x WHERE NOT days) s
+            WHERE s.starts < last
+        ), summed AS (
+            SELECT s.starts, r.bin, sum(r.n)::bigint AS n, sum(r.total)::bigint AS total, sum(r.hits)::bigint AS hits
+            FROM steps s JOIN hub.figure_day r
+              ON r.figure_no = k.figure_no AND r.day >= s.d0 AND r.day < s.d1
+            WHERE days GROUP BY 1, 2
+            UNION ALL
+            SELECT s.starts, r.bin, sum(r.n)::bigint, sum(r.total)::bigint, sum(r.hits)::bigint
+            FROM steps s JOIN hub.figure_hour r
+              ON r.figure_no = k.figure_no AND r.hour >= s.starts AND r.hour < s.ends
+            WHERE NOT days GROUP BY 1, 2
+        ), held AS (
+            SELECT starts, array_agg(bin ORDER BY bin) AS bins, array_agg(n ORDER BY bin) AS ns,
+                   array_agg(total ORDER BY bin) AS totals, sum(hits)::bigint AS hits, sum(n)::bigint AS n
+            FROM summed GROUP BY starts
+        ), base AS MATERIALIZED (
+            SELECT CASE WHEN k.statistic = 'level' AND NOT d.expires THEN coalesce((
+                SELECT sum(f.n) FROM hub.figure_sums(ARRAY[1], ARRAY[k.figure_no], ARRAY['epoch'::timestamptz],
+                                                     ARRAY[(SELECT min(starts) FROM steps)]) f), 0) END AS n
+        )
+        SELECT s.starts, s.ends, h.bins, h.ns, h.totals, coalesce(h.hits, 0) AS hits,
+               CASE WHEN k.statistic = 'level' AND d.expires THEN (
+                        SELECT count(*) FROM hub.open_cases(g.kind, least(s.ends, now_to) - interval '1 microsecond') o
+                        JOIN hub.series p USING (series_id)
+                        JOIN hub.measure m ON m.kind = g.kind AND m.role = 'state' AND m.name = o.state
+                        WHERE (g.opds IS NULL OR p.opd = ANY (g.opds)) AND (g.units IS NULL OR p.unit = ANY (g.units))
+                          AND (g.services IS NULL OR p.service = ANY (g.services))
+                          AND (g.channels IS NULL OR o.channel = ANY (g.channels))
+                          AND CASE g.form WHEN 'waiting' THEN m.waiting
+                                   WHEN 'overdue' THEN o.due_at < least(s.ends, now_to)
+                                        AND least(s.ends, now_to) <= coalesce(o.due_done_at, 'infinity')
+                                   ELSE true END)
+                    WHEN k.statistic = 'level' AND s.ends > now_to THEN (
+                        -- Some cases are due later on.
+                        SELECT sum(f.n) FROM hub.figure_sums(ARRAY[1], ARRAY[k.figure_no], ARRAY['epoch'::timestamptz],
+                                                             ARRAY[now_to]) f)
+                    WHEN k.statistic = 'level' THEN b.n + sum(coalesce(h.n, 0)) OVER (ORDER BY s.starts) END AS level,
+               k.statistic = 'count' AND h.n IS NULL AND NOT EXISTS (
+                   SELECT FROM hub.kpi_feed e JOIN hub.source c USING (opd, app) JOIN hub.heard x USING (source_id)
+                   WHERE (e.version, e.kpi) = (k.version, k.kpi) AND x.slot >= s.starts AND x.slot < s.ends) AS silence
+        FROM steps s LEFT JOIN held h USING (starts) CROSS JOIN base b
+        ORDER BY s.starts
+    LOOP
+        seen := hub.value_of(k.statistic, k.scale, k.per_units, d.health,
+                             CASE WHEN row.level IS NULL THEN row.bins ELSE ARRAY[0::smallint] END,
+                             CASE WHEN row.level IS NULL THEN row.ns ELSE ARRAY[row.level::bigint] END,
+                             CASE WHEN row.level IS NULL THEN row.totals ELSE ARRAY[0::bigint] END, row.hits);
+        at := row.starts;
+        value := CASE WHEN g.counted_to = 9223372036854775807 AND NOT row.silence THEN seen.value END;
+        n := seen.n;
+        target := hub.target_at(k.target_days, k.targets,
+                                ((row.ends - interval '1 microsecond') AT TIME ZONE zone)::date);
+        achievement := hub.achievement(value, target, k.direction);
+        judged := hub.judge(k, value, n, CASE WHEN g.counted_to < 9223372036854775807 THEN 'building' END, seen.hidden,
+                            previous);
+        status := judged.status;
+        reason := judged.reason;
+        IF status IN ('ok', 'warning', 'critical') THEN
+            previous := status;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
+-- Remember what the wall shows where it is another status than before. Asked every few seconds by the aggregator.
+CREATE FUNCTION hub.note_statuses() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO hub.kpi_shown (kpi, at, status)
+    SELECT k.kpi, now(), k.status FROM wall.kpi_at(now()) k
+    WHERE k.status IN ('ok', 'warning', 'critical')
+      AND k.status IS DISTINCT FROM (
+          SELECT s.status FROM hub.kpi_shown s WHERE s.kpi = k.kpi ORDER BY s.at DESC LIMIT 1)
+    ON CONFLICT DO NOTHING
+$$;
+
+-- The KPIs of the catalogue in force, in words.
+CREATE VIEW wall.kpi AS
+    SELECT k.kpi, k.position, k.block #>> '{name,id}' AS name_id, k.block #>> '{name,en}' AS name_en,
+           k.block #>> '{programme,programme}' AS programme, k.block #>> '{programme,name,id}' AS programme_id,
+           k.block #>> '{programme,name,en}' AS programme_en, (k.block #>> '{programme,start}')::date AS programme_start,
+           (k.block #>> '{programme,end}')::date AS programme_end, k.block #>> '{programme,owner}' AS programme_owner,
+           r.reviews,
+           (SELECT min(d) FROM unnest(r.reviews) d WHERE d >= (now() AT TIME ZONE c.timezone)::date) AS next_review,
+           k.block ->> 'dimension' AS dimension, k.block #>> '{rpjmd,indicator}' AS rpjmd_indicator,
+           k.block #>> '{rpjmd,code}' AS rpjmd_code, k.block ->> 'owner' AS owner,
+           k.block #>> '{source,text}' AS source, (k.block #>> '{source,verified}')::boolean AS source_verified,
+           f.kind, k.block #>> '{measure,type}' AS form, k.block ->> 'unit' AS unit, k.direction,
+           (k.block #>> '{baseline,value}')::double precision AS baseline,
+           (k.block #>> '{baseline,as_of}')::date AS baseline_as_of,
+           t.target, t.target_by,
+           k.warning_at, k.warning_clear, k.critical_at, k.critical_clear, k.minimum_sample,
+           k.block ->> 'runbook' AS runbook,
+           coalesce(k.block #>> '{window,rolling}', k.block #>> '{window,local}') AS window_text,
+           k.since AS effective_since, k.until AS effective_until
+    FROM hub.kpi k JOIN hub.figure f USING (figure_no) CROSS JOIN hub.city c
+    CROSS JOIN LATERAL (
+        -- As hub.target_at has it; a view's functions are called with the rights of its reader, who has none there.
+        SELECT u.value AS target, u.day AS target_by FROM unnest(k.target_days, k.targets) u(day, value)
+        ORDER BY u.day < (now() AT TIME ZONE c.timezone)::date,
+                 abs(u.day - (now() AT TIME ZONE c.timezone)::date) LIMIT 1
+    ) t
+    CROSS JOIN LATERAL (
+        SELECT array_agg(d::date ORDER BY d) AS reviews FROM jsonb_array_elements_text(k.block #> '{programme,reviews}') d
+    ) r
+    WHERE k.version = (SELECT max(version) FROM hub.catalogue);
+
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA hub, wall FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION hub.note_statuses() TO hub_aggregator;
+GRANT SELECT ON wall.kpi, wall.kpi_now, wall.catalogue TO grafana_reader;
+GRANT EXECUTE ON FUNCTION wall.kpi_at(timestamptz, bigint), wall.kpi_value(text, timestamptz, timestamptz, bigint),
+    wall.kpi_series(text, timestamptz, timestamptz, interval, bigint), wall.catalogue_at(timestamptz) TO grafana_reader;

@@ -1,0 +1,437 @@
+-- More of the wall: net durations, figures by place and over time, overdue cases, signs of figures made to look good, and
+-- the hub's own state. What shows counts of a health kind hides small cells (hub.shown) and sees whole hours only.
+
+CREATE FUNCTION hub.cut_from(at timestamptz, kind text) RETURNS timestamptz
+LANGUAGE sql STABLE
+RETURN CASE WHEN hub.is_health(kind) THEN date_trunc('hour', at, 'UTC') ELSE date_trunc('minute', at) END;
+CREATE FUNCTION hub.cut_to(at timestamptz, kind text) RETURNS timestamptz
+LANGUAGE sql STABLE
+RETURN CASE WHEN hub.is_health(kind) THEN hub.ceil_hour(at) ELSE date_trunc('minute', at) END;
+
+-- n and total per measure, series and bin over a window.
+CREATE FUNCTION hub.parts(
+    kind text, role text, names text[], from_at timestamptz, to_at timestamptz,
+    opd text[], unit text[], service text[], channel text[]
+)
+RETURNS TABLE (measure_id smallint, series_id integer, bin smallint, n bigint, total bigint)
+LANGUAGE sql STABLE AS $$
+    WITH chosen AS MATERIALIZED (
+        SELECT m.measure_id FROM hub.measure m WHERE m.kind = $1 AND m.role = $2 AND ($3 IS NULL OR m.name = ANY ($3))
+    ), series AS MATERIALIZED (
+        SELECT series_id FROM hub.series_of($1, $6, $7, $8, $9) AS series_id
+    ), piece AS MATERIALIZED (
+        SELECT * FROM hub.window_pieces(hub.cut_from($4, $1), hub.cut_to($5, $1))
+    ), part AS (
+        SELECT r.measure_id, r.series_id, r.bin, r.n, r.total
+        FROM piece p JOIN hub.rollup_day r ON p.grain = 'day' AND r.day >= p.first_day AND r.day < p.end_day
+        WHERE r.measure_id IN (SELECT c.measure_id FROM chosen c)
+        UNION ALL
+        SELECT r.measure_id, r.series_id, r.bin, r.n, r.total
+        FROM piece p JOIN hub.rollup_hour r ON p.grain = 'hour' AND r.hour >= p.starts AND r.hour < p.ends
+        WHERE r.measure_id IN (SELECT c.measure_id FROM chosen c)
+        UNION ALL
+        SELECT c.measure_id, c.series_id, hub.bin_of(c.value), p.sign, p.sign * c.value
+        FROM piece p JOIN hub.contribution c ON p.grain = 'edge' AND c.at >= p.starts AND c.at < p.ends
+        WHERE c.measure_id IN (SELECT h.measure_id FROM chosen h)
+    )
+    SELECT part.measure_id, part.series_id, part.bin, sum(part.n)::bigint, sum(part.total)::bigint
+    FROM part WHERE part.series_id IN (SELECT s.series_id FROM series s)
+    GROUP BY 1, 2, 3 HAVING sum(part.n) <> 0
+$$;
+CREATE OR REPLACE FUNCTION hub.sums(
+    kind text, role text, names text[], from_at timestamptz, to_at timestamptz,
+    opd text[], unit text[], service text[], channel text[]
+)
+RETURNS TABLE (measure_id smallint, bin smallint, n bigint, total bigint)
+LANGUAGE sql STABLE AS $$
+    SELECT p.measure_id, p.bin, sum(p.n)::bigint, sum(p.total)::bigint
+    FROM hub.parts($1, $2, $3, $4, $5, $6, $7, $8, $9) p GROUP BY 1, 2
+$$;
+
+-- Durations at or below a limit per series, exactly: a limit of the catalogue from its own sums, any other from
+-- contributions.
+DROP FUNCTION hub.within(text, text, bigint, timestamptz, timestamptz, text[], text[], text[], text[]);
+CREATE FUNCTION hub.within(
+    kind text, role text, name text, limit_us bigint, from_at timestamptz, to_at timestamptz,
+    opd text[], unit text[], service text[], channel text[]
+)
+RETURNS TABLE (series_id integer, n bigint)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+    wanted smallint := (SELECT m.measure_id FROM hub.measure m WHERE (m.kind, m.role, m.name) = ($1, $2, $3));
+    a timestamptz := hub.cut_from($5, $1);
+    b timestamptz := hub.cut_to($6, $1);
+BEGIN
+    IF EXISTS (SELECT FROM hub.duration_limit d WHERE d.measure_id = wanted AND d.limit_us = $4) THEN
+        RETURN QUERY SELECT part.series_id, sum(part.n)::bigint FROM (
+            SELECT w.series_id, w.n
+            FROM hub.window_pieces(a, b) p JOIN hub.within_day w
+              ON p.grain = 'day' AND w.day >= p.first_day AND w.day < p.end_day
+            WHERE w.measure_id = wanted AND w.limit_us = $4
+            UNION ALL
+            SELECT w.series_id, w.n
+            FROM hub.window_pieces(a, b) p JOIN hub.within_hour w
+              ON p.grain = 'hour' AND w.hour >= p.starts AND w.hour < p.ends
+            WHERE w.measure_id = wanted AND w.limit_us = $4
+            UNION ALL
+            SELECT c.series_id, p.sign
+            FROM hub.window_pieces(a, b) p JOIN hub.contribution c
+              ON p.grain = 'edge' AND c.at >= p.starts AND c.at < p.ends
+            WHERE c.measure_id = wanted AND c.value <= $4
+        ) part WHERE part.series_id IN (SELECT hub.series_of($1, $7, $8, $9, $10))
+        GROUP BY 1;
+    ELSE
+        RETURN QUERY SELECT c.series_id, count(*) FROM hub.contribution c
+        WHERE c.measure_id = wanted AND c.value <= $4 AND c.at >= a AND c.at < b
+          AND c.series_id IN (SELECT hub.series_of($1, $7, $8, $9, $10))
+        GROUP BY 1;
+    END IF;
+END $$;
+
+-- Nearest-rank statistics of bins in ascending order; seconds.
+CREATE TYPE hub.statistics AS (n bigint, mean_s double precision, median_s double precision, p90_s double precision);
+CREATE FUNCTION hub.statistics_of(bins smallint[], ns bigint[], totals bigint[], health boolean) RETURNS hub.statistics
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT ROW(mean.n, mean.value, median.value, p90.value)::hub.statistics
+    FROM hub.value_of('mean', 1000000, NULL, $4, $1, $2, $3, 0) mean,
+         hub.value_of('median', 1000000, NULL, $4, $1, $2, $3, 0) median,
+         hub.value_of('p90', 1000000, NULL, $4, $1, $2, $3, 0) p90
+$$;
+
+CREATE FUNCTION hub.share(n bigint, of_n bigint, health boolean) RETURNS double precision
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN hub.shown(of_n - n, health) IS NOT NULL
+            THEN hub.shown(n, health)::double precision / nullif(hub.shown(of_n, health), 0) END;
+
+CREATE OR REPLACE FUNCTION wall.states(
+    kind text, from_at timestamptz, to_at timestamptz,
+    opd text[] DEFAULT NULL, unit text[] DEFAULT NULL, service text[] DEFAULT NULL, channel text[] DEFAULT NULL
+)
+RETURNS TABLE (state text, events bigint, cases bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT m.name, hub.shown(sum(s.n)::bigint, hub.is_health($1)), hub.shown(sum(s.total)::bigint, hub.is_health($1))
+    FROM hub.sums($1, 'state', NULL, $2, $3, $4, $5, $6, $7) s JOIN hub.measure m USING (measure_id)
+    GROUP BY m.name
+$$;
+
+CREATE OR REPLACE FUNCTION wall.channel_share(
+    kind text, state text, channel text, from_at timestamptz, to_at timestamptz,
+    opd text[] DEFAULT NULL, unit text[] DEFAULT NULL, service text[] DEFAULT NULL
+)
+RETURNS TABLE (n bigint, of_n bigint, share double precision)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT hub.shown(c.n, c.health), hub.shown(c.of_n, c.health), hub.share(c.n, c.of_n, c.health)
+    FROM (SELECT coalesce(sum(p.total) FILTER (WHERE s.channel = $3), 0)::bigint AS n,
+                 coalesce(sum(p.total), 0)::bigint AS of_n, hub.is_health($1) AS health
+          FROM hub.parts($1, 'state', ARRAY[$2], $4, $5, $6, $7, $8, NULL) p JOIN hub.series s USING (series_id)) c
+$$;
+
+-- A duration over a window: how many ended in it, how many had their end before their start (counted apart), mean,
+-- nearest-rank median and p90 in seconds; with a limit, how many lay at or below it. No case: n = 0, the rest NULL.
+-- clock net: in the working time of the unit, without the pauses of the case, where the kind measures that.
+DROP FUNCTION wall.duration(text, text, timestamptz, timestamptz, interval, text[], text[], text[], text[]);
+CREATE FUNCTION wall.duration(
+    kind text, name text, from_at timestamptz, to_at timestamptz, within_limit interval DEFAULT NULL,
+    opd text[] DEFAULT NULL, unit text[] DEFAULT NULL, service text[] DEFAULT NULL, channel text[] DEFAULT NULL,
+    clock text DEFAULT 'gross'
+)
+RETURNS TABLE (
+    n bigint, negative bigint, mean_s double precision, median_s double precision, p90_s double precision,
+    within bigint, within_share double precision
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH asked AS (
+        SELECT CASE $10 WHEN 'net' THEN 'net' ELSE 'duration' END AS role, hub.is_health($1) AS health
+    ), whole AS MATERIALIZED (
+        SELECT array_agg(s.bin ORDER BY s.bin) AS bins, array_agg(s.n ORDER BY s.bin) AS ns,
+               array_agg(s.total ORDER BY s.bin) AS totals, coalesce(sum(s.n), 0)::bigint AS n
+        FROM asked a CROSS JOIN LATERAL hub.sums($1, a.role, ARRAY[$2], $3, $4, $6, $7, $8, $9) s
+    ), inside AS (
+        SELECT CASE WHEN $5 IS NOT NULL THEN (
+            SELECT coalesce(sum(w.n), 0)::bigint
+            FROM hub.within($1, a.role, $2, hub.micros($5), $3, $4, $6, $7, $8, $9) w) END AS n
+        FROM asked a
+    )
+    SELECT t.n,
+           (SELECT hub.shown(coalesce(sum(s.n), 0)::bigint, a.health)
+            FROM hub.sums($1, 'negative', ARRAY[$2], $3, $4, $6, $7, $8, $9) s),
+           t.mean_s, t.median_s, t.p90_s, hub.shown(i.n, a.health), hub.share(i.n, w.n, a.health)
+    FROM whole w CROSS JOIN inside i CROSS JOIN asked a
+    CROSS JOIN LATERAL hub.statistics_of(w.bins, w.ns, w.totals, a.health) t
+$$;
+
+-- The place that a series stands for: by opd, unit, service or channel. A unit or service is known within its OPD.
+CREATE FUNCTION hub.place(s hub.series, by text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN CASE by WHEN 'opd' THEN s.opd WHEN 'unit' THEN s.unit WHEN 'service' THEN s.service
+                   WHEN 'channel' THEN s.channel END;
+END $$;
+
+CREATE FUNCTION wall.states_by(
+    kind text, from_at timestamptz, to_at timestamptz, by text,
+    opd text[] DEFAULT NULL, unit text[] DEFAULT NULL, service text[] DEFAULT NULL, channel text[] DEFAULT NULL
+)
+RETURNS TABLE (key text, opd text, state text, events bigint, cases bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT g.key, g.opd, m.name, hub.shown(g.events, hub.is_health($1)), hub.shown(g.cases, hub.is_health($1))
+    FROM (
+        SELECT hub.place(s, $4) AS key, CASE WHEN $4 <> 'channel' THEN s.opd END AS opd, p.measure_id,
+               sum(p.n)::bigint AS events, sum(p.total)::bigint AS cases
+        FROM hub.parts($1, 'state', NULL, $2, $3, $5, $6, $7, $8) p JOIN hub.series s USING (series_id)
+        GROUP BY 1, 2, 3
+    ) g JOIN hub.measure m USING (measure_id)
+$$;
+
+CREATE FUNCTION wall.duration_by(
+    kind text, name text, from_at timestamptz, to_at timestamptz, by text, within_limit interval DEFAULT NULL,
+    opd text[] DEFAULT NULL, unit text[] DEFAULT NULL, service text[] DEFAULT NULL, channel text[] DEFAULT NULL,
+    clock text DEFAULT 'gross'
+)
+RETURNS TABLE (
+    key text, opd text, n bigint, mean_s double precision, median_s double precision, p90_s double precision,
+    within bigint, within_share double precision
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH asked AS (
+        SELECT CASE $11 WHEN 'net' THEN 'net' ELSE 'duration' END AS role, hub.is_health($1) AS health
+    ), binned AS MATERIALIZED (
+        SELECT hub.place(s, $5) AS key, CASE WHEN $5 <> 'channel' THEN s.opd END AS opd, p.bin, sum(p.n)::bigint AS n,
+               sum(p.total)::bigint AS total
+        FROM asked a CROSS JOIN LATERAL hub.parts($1, a.role, ARRAY[$2], $3, $4, $7, $8, $9, $10) p
+        JOIN hub.series s USING (series_id) GROUP BY 1, 2, 3
+    ), grouped AS (
+        SELECT b.key, b.opd, array_agg(b.bin ORDER BY b.bin) AS bins, array_agg(b.n ORDER BY b.bin) AS ns,
+               array_agg(b.total ORDER BY b.bin) AS totals, sum(b.n)::bigint AS n
+        FROM binned b GROUP BY 1, 2
+    ), inside AS (
+        SELECT hub.place(s, $5) AS key, CASE WHEN $5 <> 'channel' THEN s.opd END AS opd, sum(w.n)::bigint AS n
+        FROM asked a CROSS JOIN LATERAL hub.within($1, a.role, $2, hub.micros($6), $3, $4, $7, $8, $9, $10) w
+        JOIN hub.series s USING (series_id) WHERE $6 IS NOT NULL GROUP BY 1, 2
+    )
+    SELECT g.key, g.opd, t.n, t.mean_s, t.median_s, t.p90_s, hub.shown(i.n, a.health), hub.share(i.n, g.n, a.health)
+    FROM grouped g CROSS JOIN asked a
+    LEFT JOIN LATERAL (
+        SELECT CASE WHEN $6 IS NOT NULL THEN coalesce((
+            SELECT x.n FROM inside x WHERE x.key = g.key AND x.opd IS NOT DISTINCT FROM g.opd), 0) END AS n) i ON true
+    CROSS JOIN LATERAL hub.statistics_of(g.bins, g.ns, g.totals, a.health) t
+$$;
+
+-- The same step by step: whole hours, or whole local days, weeks or months.
+CREATE FUNCTION hub.parts_over(
+    kind text, role text, names text[], from_at timestamptz, to_at timestamptz, step interval,
+    opd text[], unit text[], service text[], channel text[]
+)
+RETURNS TABLE (at timestamptz, measure_id smallint, bin smallint, n bigint, total bigint)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+    zone text := hub.timezone();
+    days boolean := step = date_trunc('day', step) AND step >= interval '1 day';
+    chosen smallint[] := ARRAY(SELECT m.measure_id FROM hub.measure m WHERE m.kind = $1 AND m.role = $2
+                                 AND ($3 IS NULL OR m.name = ANY ($3)));
+    series integer[] := ARRAY(SELECT hub.series_of($1, $7, $8, $9, $10));
+BEGIN
+    IF days THEN
+        RETURN QUERY
+        SELECT hub.day_start(s.d0, zone), r.measure_id, r.bin, sum(r.n)::bigint, sum(r.total)::bigint
+        FROM (SELECT x::date AS d0, (x + step)::date AS d1
+              FROM generate_series(((from_at AT TIME ZONE zone)::date)::timestamp, to_at AT TIME ZONE zone, step) x
+              WHERE hub.day_start(x::date, zone) < to_at) s
+        JOIN hub.rollup_day r ON r.measure_id = ANY (chosen) AND r.day >= s.d0 AND r.day < s.d1
+        WHERE r.series_id = ANY (series) GROUP BY 1, 2, 3;
+    ELSIF step >= interval '1 hour' AND step = date_trunc('hour', step) THEN
+        RETURN QUERY
+        SELECT s.starts, r.measure_id, r.bin, sum(r.n)::bigint, sum(r.total)::bigint
+        FROM (SELECT x AS starts, x + step AS ends
+              FROM generate_series(date_trunc('hour', from_at, 'UTC'), to_at, step) x WHERE x < to_at) s
+        JOIN hub.rollup_hour r ON r.measure_id = ANY (chosen) AND r.hour >= s.starts AND r.hour < s.ends
+        WHERE r.series_id = ANY (series) GROUP BY 1, 2, 3;
+    ELSE
+        RAISE EXCEPTION 'a step is whole hours, or whole days, weeks or months; write such as 1 hour'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END $$;
+
+CREATE FUNCTION wall.states_over(
+    kind text, from_at timestamptz, to_at timestamptz, step interval,
+    opd text[] DEFAULT NULL, unit text[] DEFAULT NULL, service text[] DEFAULT NULL, channel text[] DEFAULT NULL
+)
+RETURNS TABLE (at timestamptz, state text, events bigint, cases bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p.at, m.name, hub.shown(sum(p.n)::bigint, hub.is_health($1)), hub.shown(sum(p.total)::bigint, hub.is_health($1))
+    FROM hub.parts_over($1, 'state', NULL, $2, $3, $4, $5, $6, $7, $8) p JOIN hub.measure m USING (measure_id)
+    GROUP BY 1, 2 ORDER BY 1, 2
+$$;
+CREATE FUNCTION wall.duration_over(
+    kind text, name text, from_at timestamptz, to_at timestamptz, step interval,
+    opd text[] DEFAULT NULL, unit text[] DEFAULT NULL, service text[] DEFAULT NULL, channel text[] DEFAULT NULL,
+    clock text DEFAULT 'gross'
+)
+RETURNS TABLE (at timestamptz, n bigint, mean_s double precision, median_s double precision, p90_s double precision)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT g.at, t.n, t.mean_s, t.median_s, t.p90_s
+    FROM (
+        SELECT p.at, array_agg(p.bin ORDER BY p.bin) AS bins, array_agg(p.n ORDER BY p.bin) AS ns,
+               array_agg(p.total ORDER BY p.bin) AS totals
+        FROM hub.parts_over($1, CASE $10 WHEN 'net' THEN 'net' ELSE 'duration' END, ARRAY[$2], $3, $4, $5, $6, $7, $8, $9) p
+        GROUP BY 1
+    ) g CROSS JOIN LATERAL hub.statistics_of(g.bins, g.ns, g.totals, hub.is_health($1)) t
+    ORDER BY 1
+$$;
+
+-- Open cases by place, channel and state. The oldest of a health kind is told to the minute, and only of five or more.
+CREATE FUNCTION hub.open_by_state(kind text, at timestamptz, opd text[], unit text[], service text[], channel text[])
+RETURNS TABLE (opd text, unit text, service text, channel text, state text, waiting boolean, open bigint,
+               oldest timestamptz)
+LANGUAGE sql STABLE AS $$
+    SELECT s.opd, s.unit, s.service, o.channel, o.state, m.waiting, count(*), min(o.opened_at)
+    FROM hub.open_cases($1, $2) o
+    JOIN hub.series s USING (series_id)
+    JOIN hub.measure m ON m.kind = $1 AND m.role = 'state' AND m.name = o.state
+    WHERE ($3 IS NULL OR s.opd = ANY ($3)) AND ($4 IS NULL OR s.unit = ANY ($4))
+      AND ($5 IS NULL OR s.service = ANY ($5)) AND ($6 IS NULL OR o.channel = ANY ($6))
+    GROUP BY s.opd, s.unit, s.service, o.channel, o.state, m.waiting
+$$;
+CREATE FUNCTION hub.shown_time(at timestamptz, n bigint, health boolean) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN NOT health THEN at WHEN hub.shown(n, health) > 0 THEN date_trunc('minute', at) END;
+CREATE OR REPLACE FUNCTION wall.open_by_state(
+    kind text, at timestamptz DEFAULT now(),
+    opd text[] DEFAULT NULL, unit text[] DEFAULT NULL, service text[] DEFAULT NULL, channel text[] DEFAULT NULL
+)
+RETURNS TABLE (opd text, unit text, service text, channel text, state text, waiting boolean, open bigint,
+               oldest timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT o.opd, o.unit, o.service, o.channel, o.state, o.waiting, hub.shown(o.open, hub.is_health($1)),
+           hub.shown_time(o.oldest, o.open, hub.is_health($1))
+    FROM hub.open_by_state($1, $2, $3, $4, $5, $6) o
+$$;
+CREATE OR REPLACE FUNCTION wall.open(
+    kind text, at timestamptz DEFAULT now(),
+    opd text[] DEFAULT NULL, unit text[] DEFAULT NULL, service text[] DEFAULT NULL, channel text[] DEFAULT NULL
+)
+RETURNS TABLE (open bigint, waiting bigint, oldest_open timestamptz, oldest_waiting timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT hub.shown(t.open, t.health), hub.shown(t.waiting, t.health), hub.shown_time(t.oldest_open, t.open, t.health),
+           hub.shown_time(t.oldest_waiting, t.waiting, t.health)
+    FROM (SELECT coalesce(sum(o.open), 0)::bigint AS open, coalesce(sum(o.open) FILTER (WHERE o.waiting), 0)::bigint AS waiting,
+                 min(o.oldest) AS oldest_open, min(o.oldest) FILTER (WHERE o.waiting) AS oldest_waiting,
+                 hub.is_health($1) AS health
+          FROM hub.open_by_state($1, $2, $3, $4, $5, $6) o) t
+$$;
+
+-- Cases overdue at a moment: due at or before it, what the limit is of not ended, still open.
+CREATE FUNCTION wall.overdue(
+    kind text, at timestamptz DEFAULT now(),
+    opd text[] DEFAULT NULL, unit text[] DEFAULT NULL, service text[] DEFAULT NULL, channel text[] DEFAULT NULL
+)
+RETURNS TABLE (opd text, unit text, service text, overdue bigint, oldest_due timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT o.opd, o.unit, o.service, hub.shown(o.n, hub.is_health($1)), hub.shown_time(o.due, o.n, hub.is_health($1))
+    FROM (
+        SELECT s.opd, s.unit, s.service, count(*) AS n, min(c.due_at) AS due
+        FROM hub.open_cases($1, $2) c JOIN hub.series s USING (series_id)
+        WHERE c.due_at <= $2 AND coalesce(c.due_done_at > $2, true)
+          AND ($3 IS NULL OR s.opd = ANY ($3)) AND ($4 IS NULL OR s.unit = ANY ($4))
+          AND ($5 IS NULL OR s.service = ANY ($5)) AND ($6 IS NULL OR c.channel = ANY ($6))
+        GROUP BY 1, 2, 3
+    ) o
+$$;
+
+-- Signs that a figure is made to look good, by unit: cases closed in bulk (as many in one minute as the catalogue's
+-- bulk_closing says), services of no time (under a second), cases returned to the applicant within the last working day
+-- before their limit, cases begun anew, cases returned more than once. They are a reason to ask, not a proof.
+CREATE FUNCTION wall.integrity(
+    kind text, from_at timestamptz, to_at timestamptz, opd text[] DEFAULT NULL, unit text[] DEFAULT NULL
+)
+RETURNS TABLE (
+    opd text, unit text, closed bigint, bulk bigint, bulk_share double precision, timed bigint, zero bigint,
+    zero_share double precision, returned bigint, late_returns bigint, late_return_share double precision,
+    restarts bigint, returned_again bigint
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH a AS (
+        SELECT hub.cut_from($2, $1) AS from_at, hub.cut_to($3, $1) AS to_at, hub.is_health($1) AS health,
+               coalesce((SELECT (document #>> '{city,bulk_closing}')::integer FROM hub.register), 5) AS bulk_closing
+    ), series AS MATERIALIZED (
+        SELECT s.* FROM hub.series_of($1, $4, $5, NULL, NULL) i JOIN hub.series s ON s.series_id = i
+    ), minutes AS (
+        SELECT s.opd, s.unit, date_trunc('minute', c.at) AS minute, count(*) AS n
+        FROM a JOIN hub.contribution c ON c.at >= a.from_at AND c.at < a.to_at AND c.value = 1
+        JOIN hub.measure m ON m.measure_id = c.measure_id AND m.kind = $1 AND m.role = 'state' AND m.terminal
+        JOIN series s USING (series_id) GROUP BY 1, 2, 3
+    ), closings AS (
+        SELECT m.opd, m.unit, sum(m.n) AS closed, coalesce(sum(m.n) FILTER (WHERE m.n >= a.bulk_closing), 0) AS bulk
+        FROM minutes m CROSS JOIN a GROUP BY 1, 2
+    ), timed AS (
+        SELECT s.opd, s.unit, sum(p.n) AS timed, coalesce(sum(p.n) FILTER (WHERE p.bin = 0), 0) AS zero
+        FROM hub.parts($1, 'duration', NULL, $2, $3, $4, $5, NULL, NULL) p JOIN series s USING (series_id) GROUP BY 1, 2
+    ), signals AS (
+        SELECT s.opd, s.unit, sum(p.n) FILTER (WHERE m.name = 'late_return') AS returned,
+               sum(p.total) FILTER (WHERE m.name = 'late_return') AS late,
+               sum(p.n) FILTER (WHERE m.name = 'restart') AS restarts,
+               sum(p.n) FILTER (WHERE m.name = 'return_again') AS again
+        FROM hub.parts($1, 'signal', NULL, $2, $3, $4, $5, NULL, NULL) p
+        JOIN hub.measure m USING (measure_id) JOIN series s USING (series_id) GROUP BY 1, 2
+    ), found AS (
+        SELECT p.opd, p.unit, coalesce(c.closed, 0)::bigint AS closed, coalesce(c.bulk, 0)::bigint AS bulk,
+               coalesce(t.timed, 0)::bigint AS timed, coalesce(t.zero, 0)::bigint AS zero,
+               coalesce(g.returned, 0)::bigint AS returned, coalesce(g.late, 0)::bigint AS late,
+               coalesce(g.restarts, 0)::bigint AS restarts, coalesce(g.again, 0)::bigint AS again
+        FROM (SELECT DISTINCT s.opd, s.unit FROM series s) p
+        LEFT JOIN closings c USING (opd, unit) LEFT JOIN timed t USING (opd, unit) LEFT JOIN signals g USING (opd, unit)
+    )
+    SELECT f.opd, f.unit, hub.shown(f.closed, a.health), hub.shown(f.bulk, a.health), hub.share(f.bulk, f.closed, a.health),
+           hub.shown(f.timed, a.health), hub.shown(f.zero, a.health), hub.share(f.zero, f.timed, a.health),
+           hub.shown(f.returned, a.health), hub.shown(f.late, a.health), hub.share(f.late, f.returned, a.health),
+           hub.shown(f.restarts, a.health), hub.shown(f.again, a.health)
+    FROM found f CROSS JOIN a
+    WHERE f.closed + f.timed + f.returned + f.restarts + f.again > 0
+    ORDER BY 1, 2
+$$;
+
+-- The hub itself: how far behind it is, and how much it does.
+CREATE VIEW wall.hub AS
+    SELECT n.commit_no, n.committed_at, p.at AS pulse_at, p.waiting_since,
+           extract(epoch FROM now() - p.waiting_since)::double precision AS lag_s,
+           (SELECT coalesce(sum(c.counted), 0)::bigint FROM hub.commit_log c
+            WHERE c.committed_at > now() - interval '1 minute') AS events_last_minute,
+           (SELECT sum(a.late)::double precision / nullif(sum(a.events), 0) FROM hub.arrival_day a
+            WHERE a.day = (now() AT TIME ZONE y.timezone)::date) AS late_today_share
+    FROM hub.city y
+    LEFT JOIN (SELECT commit_no, committed_at FROM hub.commit_log ORDER BY commit_no DESC LIMIT 1) n ON true
+    LEFT JOIN hub.pulse p ON true;
+-- Commits step by step. Seconds are from the receipt of the oldest message of a commit until it was committed.
+CREATE FUNCTION wall.throughput(from_at timestamptz, to_at timestamptz, step interval)
+RETURNS TABLE (at timestamptz, counted bigint, duplicates bigint, rejected bigint, p50_s double precision,
+               p99_s double precision)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT date_bin($3, c.committed_at, 'epoch'), sum(c.counted), sum(c.duplicates), sum(c.rejected),
+           percentile_disc(0.5) WITHIN GROUP (ORDER BY s.s), percentile_disc(0.99) WITHIN GROUP (ORDER BY s.s)
+    FROM hub.commit_log c
+    CROSS JOIN LATERAL (SELECT extract(epoch FROM c.committed_at - c.received_at)::double precision AS s) s
+    WHERE c.committed_at >= $1 AND c.committed_at < $2 GROUP BY 1 ORDER BY 1
+$$;
+
+DROP VIEW wall.unit;
+CREATE VIEW wall.unit AS
+    SELECT a ->> 'opd' AS opd, u ->> 'unit' AS unit, u -> 'name' ->> 'id' AS name_id, u -> 'name' ->> 'en' AS name_en,
+           ARRAY(SELECT jsonb_array_elements_text(u -> 'kinds')) AS kinds,
+           (u ->> 'latitude')::double precision AS latitude, (u ->> 'longitude')::double precision AS longitude
+    FROM hub.register, jsonb_array_elements(document -> 'agencies') a, jsonb_array_elements(a -> 'units') u;
+CREATE VIEW wall.app AS
+    SELECT a ->> 'opd' AS opd, p ->> 'app' AS app, p -> 'name' ->> 'id' AS name_id, p -> 'name' ->> 'en' AS name_en,
+           (p ->> 'expected_every')::interval AS expected_every, h.heard_at,
+           coalesce(h.heard_at < now() - (p ->> 'expected_every')::interval, true) AS silent
+    FROM hub.register
+    CROSS JOIN jsonb_array_elements(document -> 'agencies') a
+    CROSS JOIN jsonb_array_elements(a -> 'apps') p
+    LEFT JOIN hub.source s ON s.opd = a ->> 'opd' AND s.app = p ->> 'app'
+    LEFT JOIN hub.last_heard h USING (source_id);
+
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA hub, wall FROM PUBLIC;
+GRANT SELECT ON ALL TABLES IN SCHEMA wall TO grafana_reader;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA wall TO grafana_reader;
+ALTER ROLE grafana_reader CONNECTION LIMIT 40;

@@ -84,6 +84,7 @@ _HUB = (
             *_pull(REJECTS, AGGREGATOR_DURABLE),
             _lag(INBOX, INGEST_DURABLE),
             *_stream("INFO", INBOX, EVENTS, REJECTS),
+            *_stream("MSG.GET", INBOX, EVENTS),  # how long the oldest that is not counted has been waiting
             *_stream("PURGE", INBOX, EVENTS, REJECTS),  # only it knows what is committed
         ),
         subscribe=("_INBOX_aggregator.>",),

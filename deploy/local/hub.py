@@ -14,7 +14,8 @@ from deploy.local.stack import Endpoints, Program, Stack, StackError
 from deploy.local.state import Memory
 from deploy.local.supervise import Supervisor
 from opd_schemas.catalogue import Catalogue
-from services import catalogue_store, streams
+from services import catalogue_store, db, streams
+from services.aggregator.rewrite import rewrite
 from services.catalogue import load
 from services.sql.runner import migrate
 
@@ -41,6 +42,14 @@ def prepare(endpoints: Endpoints, catalogue: Catalogue | None) -> None:
     asyncio.run(declare_streams(endpoints.nats_url_for("hub-admin")))
     if catalogue is not None:
         catalogue_store.apply(endpoints.database_url, catalogue)
+    if in_force(endpoints.database_url) is not None:
+        # Also without a new catalogue: a new release may read cases otherwise, and an earlier start may have been cut.
+        asyncio.run(_rewrite(endpoints.database_url))
+
+
+async def _rewrite(database_url: str) -> None:
+    async with db.pool(database_url, size=3, name="rewrite") as pool:
+        await rewrite(pool)
 
 
 def in_force(database_url: str) -> Catalogue | None:
@@ -79,7 +88,7 @@ def up(state: Path, folder: Path | None, *, aggregators: int = 1) -> Endpoints:
     stored = in_force(endpoints.database_url)
     if stored is None:
         stored = load(SAMPLE)
-        catalogue_store.apply(endpoints.database_url, stored)
+        prepare(endpoints, stored)
     # Only now: a catalogue that the database refuses must not change who may publish.
     endpoints = stack.reconfigure(list(stored.applications()))
     services = programs(stack, endpoints, aggregators=aggregators)

@@ -8,16 +8,18 @@ from datetime import UTC, datetime
 
 import nats.errors
 import orjson
+import psycopg
 import structlog
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from nats.aio.msg import Msg
 from nats.js.errors import Error as JetStreamError
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_asgi_app
+from psycopg_pool import PoolTimeout
 
 from opd_schemas import subjects
 from services import broker as nats_broker
 from services import db, watchdog
-from services.aggregator import transaction
+from services.aggregator import pulse, transaction
 from services.aggregator.arrival import Arrival, Refused, read_event, read_reject, unread
 from services.aggregator.purge import Bounds
 from services.aggregator.registry import Registry
@@ -140,10 +142,19 @@ def create_app(settings: Settings) -> AsgiFastStream:
             except (JetStreamError, nats.errors.Error) as error:
                 log.warning("streams were not purged; tried again in a minute", error=type(error).__name__)
 
+    async def keep_pulse() -> None:
+        while True:
+            try:
+                await pulse.beat(broker.connection.jetstream(), pool)
+            except (JetStreamError, nats.errors.Error, psycopg.Error, PoolTimeout) as error:
+                # The wall goes grey by itself when no pulse comes.
+                log.warning("no pulse; tried again in a few seconds", error=type(error).__name__)
+            await asyncio.sleep(pulse.EVERY_S)
+
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        guards = [asyncio.create_task(watchdog.watch()), asyncio.create_task(keep_bounds())]
         await pool.open()
+        guards = [asyncio.create_task(task) for task in (watchdog.watch(), keep_bounds(), keep_pulse())]
         yield
         for guard in guards:
             guard.cancel()

@@ -215,7 +215,8 @@ ON CONFLICT (figure_no, day) DO UPDATE SET batch_id = excluded.batch_id
 WITH touched AS MATERIALIZED (
     SELECT DISTINCT t.figure_no, date_trunc('hour', d.at, 'UTC') AS hour, (d.at AT TIME ZONE %(zone)s)::date AS day,
            CASE WHEN t.binned THEN hub.bin_of(d.value) ELSE 0 END AS bin
-    FROM delta d JOIN hub.term t USING (measure_id, series_id) WHERE d.sign < 0 OR (d.sign > 0 AND d.value < 0)
+    FROM delta d JOIN hub.term t USING (measure_id, series_id) JOIN hub.figure f USING (figure_no)
+    WHERE d.sign < 0 OR (d.sign > 0 AND f.form IN ('open', 'waiting', 'overdue'))
 ), hours AS (
     DELETE FROM hub.figure_hour r USING (SELECT DISTINCT figure_no, hour, bin FROM touched) d
     WHERE (r.n, r.total, r.hits) = (0, 0, 0) AND (r.figure_no, r.hour, r.bin) = (d.figure_no, d.hour, d.bin)
@@ -245,3 +246,10 @@ WITH counted AS (UPDATE hub.commit_counter SET commit_no = commit_no + 1 RETURNI
 INSERT INTO hub.commit_log (commit_no, batch_id, committed_at, counted, duplicates, rejected, received_at)
 SELECT commit_no, %(batch)s, clock_timestamp(), %(counted)s, %(duplicates)s, %(rejected)s, %(received)s
 FROM counted RETURNING commit_no
+
+-- name: beat
+INSERT INTO hub.pulse (at, waiting_since) VALUES (now(), %s)
+ON CONFLICT (only_one) DO UPDATE SET at = excluded.at, waiting_since = excluded.waiting_since
+
+-- name: note_statuses
+SELECT hub.note_statuses()

@@ -340,7 +340,8 @@ async def write_cases(
         await cursor.execute(SQL["move_figures"], {**zone, "batch": batch_id})
         if shrank:
             await cursor.execute(SQL["drop_empty"], zone)
-        if shrank or any(row[4] < 0 for row in delta):
+        # Where levels rise and fall, any change may bring a sum to zero.
+        if shrank or any(registry.rules[case.key[1]].levels is not None for case, _ in changes):
             await cursor.execute(SQL["drop_empty_figures"], zone)
 
 

@@ -65,6 +65,17 @@ BEGIN
     END LOOP;
 END $$;
 
+-- As before, in a language that has no plan to make: it is asked for every local day of a series.
+CREATE OR REPLACE FUNCTION hub.day_start(day date, zone text) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    midnight timestamptz := day::timestamp AT TIME ZONE zone;
+    noon timestamptz := midnight - interval '12 hours';
+    earlier timestamptz := (day::timestamp - ((noon AT TIME ZONE zone) - (noon AT TIME ZONE 'UTC'))) AT TIME ZONE 'UTC';
+BEGIN
+    RETURN CASE WHEN (earlier AT TIME ZONE zone)::date = day THEN least(earlier, midnight) ELSE midnight END;
+END $$;
+
 -- Cells of fewer than five are not shown, where the kind is one of health; larger ones are rounded to the nearest five, so
 -- that no difference of two of them tells of fewer than five either.
 CREATE FUNCTION hub.shown(n bigint, health boolean) RETURNS bigint
@@ -101,15 +112,20 @@ LANGUAGE sql STABLE AS $$
         ORDER BY t.ord DESC LIMIT 1
     ) then_ ON true
     WHERE c.kind = $1 AND c.closed_at > $2 AND c.opened_at <= $2
-      -- A day lasts 25 hours at the most.
-      AND c.closed_at <= CASE WHEN (SELECT k.expires FROM hub.kind k WHERE k.kind = $1)
-                              THEN $2 + interval '25 hours' ELSE 'infinity' END
+      AND c.closed_at <= (
+          SELECT CASE WHEN k.expires THEN hub.day_start((($2 AT TIME ZONE hub.timezone())::date + 1), hub.timezone())
+                      ELSE 'infinity' END
+          FROM hub.kind k WHERE k.kind = $1)
 $$;
 
+-- What follows is PL/pgSQL for one reason: it remembers its plans, and to plan these takes longer than to run them.
 -- Sums of figures over windows, by bin: one row for each number that was asked with, and bin.
 CREATE FUNCTION hub.figure_sums(asks integer[], figures integer[], froms timestamptz[], tos timestamptz[])
 RETURNS TABLE (ask integer, bin smallint, n bigint, total bigint, hits bigint)
-LANGUAGE sql STABLE SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH asked AS MATERIALIZED (
         SELECT * FROM unnest($1, $2, $3, $4) a(ask, figure_no, from_at, to_at)
     ), piece AS MATERIALIZED (
@@ -141,50 +157,40 @@ LANGUAGE sql STABLE SET enable_hashjoin = off SET enable_mergejoin = off SET jit
           ON w.grain = 'edge' AND (e.figure_no, e.starts, e.ends) = (w.figure_no, w.starts, w.ends)
     )
     SELECT part.ask, part.bin, sum(part.n)::bigint, sum(part.total)::bigint, sum(part.hits)::bigint
-    FROM part GROUP BY part.ask, part.bin
-$$;
+    FROM part GROUP BY part.ask, part.bin;
+END $$;
 
--- What a screen shows of the sums of one KPI: bins in ascending order. `value` in the KPI's unit; it is hidden where a
--- cell of a health kind would be too small.
+-- Of `whole` values in ascending order, the number of the one that is a percentile by nearest rank: ceil(p * whole).
+CREATE FUNCTION hub.rank_of(statistic text, whole bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE statistic WHEN 'median' THEN (whole + 1) / 2 WHEN 'p90' THEN (whole * 9 + 9) / 10 END;
+-- What a screen shows of the sums of one KPI: n cases, hits of them, the total of their values, and the mean and number
+-- of the bin in which the percentile lies. `value` in the KPI's unit; it is hidden where a cell of a health kind would
+-- be too small. A health kind's mean is told in whole seconds and its percentile as the middle of the bin.
 CREATE TYPE hub.shown_value AS (value double precision, n bigint, hidden boolean);
 CREATE FUNCTION hub.value_of(
     statistic text, scale double precision, per_units integer, health boolean,
-    bins smallint[], ns bigint[], totals bigint[], hits bigint
+    n bigint, hits bigint, total numeric, bin_mean numeric, bin smallint
 )
 RETURNS hub.shown_value
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    whole bigint := 0;
-    total numeric := 0;
-    rank bigint;
-    up_to bigint := 0;
     found hub.shown_value;
 BEGIN
-    FOR i IN 1 .. coalesce(cardinality(ns), 0) LOOP
-        whole := whole + ns[i];
-        total := total + totals[i];
-    END LOOP;
-    found.n := hub.shown(whole, health);
+    n := coalesce(n, 0);
+    found.n := hub.shown(n, health);
     found.hidden := found.n IS NULL;
     IF statistic IN ('count', 'level') THEN
         found.value := found.n::double precision / coalesce(per_units, 1);
-    ELSIF whole = 0 OR found.hidden THEN
+    ELSIF n = 0 OR found.hidden THEN
         found.value := NULL;
     ELSIF statistic = 'share' THEN
-        found.hidden := hub.shown(hits, health) IS NULL OR hub.shown(whole - hits, health) IS NULL;
+        found.hidden := hub.shown(hits, health) IS NULL OR hub.shown(n - hits, health) IS NULL;
         found.value := CASE WHEN NOT found.hidden THEN 100.0 * hub.shown(hits, health) / found.n END;
     ELSIF statistic = 'mean' THEN
-        found.value := CASE WHEN health THEN round(total / whole / 1000000) * 1000000 ELSE total / whole END / scale;
+        found.value := CASE WHEN health THEN round(total / n / 1000000) * 1000000 ELSE total / n END / scale;
     ELSE
-        -- Nearest rank: the first bin whose running count reaches ceil(p * n).
-        rank := CASE statistic WHEN 'median' THEN (whole + 1) / 2 ELSE (whole * 9 + 9) / 10 END;
-        FOR i IN 1 .. cardinality(ns) LOOP
-            up_to := up_to + ns[i];
-            IF up_to >= rank THEN
-                found.value := CASE WHEN health THEN hub.bin_middle(bins[i]) ELSE totals[i] / ns[i]::numeric END / scale;
-                EXIT;
-            END IF;
-        END LOOP;
+        found.value := CASE WHEN health THEN hub.bin_middle(bin) ELSE bin_mean END / scale;
     END IF;
     RETURN found;
 END $$;
@@ -192,9 +198,15 @@ END $$;
 -- The target of a day: the first whose day is not past, or the last. Achievement: higher is better, value / target;
 -- lower, 1 + (1 - value / target) (PermenPANRB 8/2021, chapter VI); never below 0; a target of zero is met or not.
 CREATE FUNCTION hub.target_at(days date[], targets double precision[], day date) RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce((SELECT t FROM unnest(days, targets) u(d, t) WHERE day <= d ORDER BY d LIMIT 1),
-                targets[cardinality(targets)]);
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    FOR i IN 1 .. cardinality(days) LOOP
+        IF day <= days[i] THEN
+            RETURN targets[i];
+        END IF;
+    END LOOP;
+    RETURN targets[cardinality(targets)];
+END $$;
 CREATE FUNCTION hub.achievement(value double precision, target double precision, direction text)
 RETURNS double precision
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -205,12 +217,14 @@ RETURN CASE WHEN target = 0 THEN CASE WHEN direction = 'higher' OR value <= 0 TH
 -- that was ok, warning or critical.
 CREATE TYPE hub.judgement AS (status text, reason text);
 CREATE FUNCTION hub.judge(
-    k hub.kpi, value double precision, n bigint, doubt text, hidden boolean, previous text
+    direction text, minimum_sample bigint, warning_at double precision, warning_clear double precision,
+    critical_at double precision, critical_clear double precision,
+    value double precision, n bigint, doubt text, hidden boolean, previous text
 )
 RETURNS hub.judgement
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    way integer := CASE k.direction WHEN 'lower' THEN 1 ELSE -1 END;
+    way integer := CASE direction WHEN 'lower' THEN 1 ELSE -1 END;
 BEGIN
     IF doubt = 'building' THEN
         RETURN ('no_data'::text, 'building'::text);
@@ -220,15 +234,15 @@ BEGIN
         RETURN ('no_data'::text, 'suppressed'::text);
     ELSIF value IS NULL THEN
         RETURN ('no_data'::text, 'no_value'::text);
-    ELSIF n < k.minimum_sample THEN
+    ELSIF n < minimum_sample THEN
         RETURN ('no_data'::text, 'under_sampled'::text);
-    ELSIF way * value >= way * k.critical_at THEN
+    ELSIF way * value >= way * critical_at THEN
         RETURN ('critical'::text, 'raised'::text);
-    ELSIF previous = 'critical' AND way * value > way * k.critical_clear THEN
+    ELSIF previous = 'critical' AND way * value > way * critical_clear THEN
         RETURN ('critical'::text, 'held'::text);
-    ELSIF way * value >= way * k.warning_at THEN
+    ELSIF way * value >= way * warning_at THEN
         RETURN ('warning'::text, 'raised'::text);
-    ELSIF previous IN ('critical', 'warning') AND way * value > way * k.warning_clear THEN
+    ELSIF previous IN ('critical', 'warning') AND way * value > way * warning_clear THEN
         RETURN ('warning'::text, 'held'::text);
     END IF;
     RETURN ('ok'::text, 'good'::text);
@@ -238,7 +252,10 @@ END $$;
 -- zero. `built`: all cases are in its sums.
 CREATE FUNCTION hub.kpi_values(version bigint, kpis text[], froms timestamptz[], tos timestamptz[])
 RETURNS TABLE (ask integer, value double precision, n bigint, hidden boolean, built boolean)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH asked AS MATERIALIZED (
         SELECT a.ask::integer, k.kpi, k.figure_no, k.statistic, k.scale, k.per_units, f.kind, f.form, d.health, d.expires,
                f.counted_to = 9223372036854775807 AS built,
@@ -252,10 +269,16 @@ LANGUAGE sql STABLE AS $$
                    array_agg(to_at) AS tos
             FROM asked WHERE NOT (expires AND statistic = 'level')
         ) l CROSS JOIN LATERAL hub.figure_sums(l.asks, l.figures, l.froms, l.tos) s
+    ), ranked AS (
+        SELECT s.ask, s.bin, s.n, s.total, s.hits, hub.rank_of(a.statistic, (sum(s.n) OVER (PARTITION BY s.ask))::bigint)
+                   AS rank,
+               sum(s.n) OVER (PARTITION BY s.ask ORDER BY s.bin) AS up_to
+        FROM summed s JOIN asked a USING (ask)
     ), held AS (
-        SELECT ask, array_agg(bin ORDER BY bin) AS bins, array_agg(n ORDER BY bin) AS ns,
-               array_agg(total ORDER BY bin) AS totals, sum(hits)::bigint AS hits
-        FROM summed GROUP BY ask
+        SELECT r.ask, sum(r.n)::bigint AS n, sum(r.hits)::bigint AS hits, sum(r.total) AS total,
+               max(r.total / nullif(r.n, 0)::numeric) FILTER (WHERE r.up_to >= r.rank AND r.up_to - r.n < r.rank) AS bin_mean,
+               max(r.bin) FILTER (WHERE r.up_to >= r.rank AND r.up_to - r.n < r.rank) AS bin
+        FROM ranked r GROUP BY r.ask
     ), standing AS MATERIALIZED (
         SELECT l.kind, l.to_at, o.state, o.channel, s.opd, s.unit, s.service, m.waiting,
                coalesce(o.due_at < l.to_at AND l.to_at <= coalesce(o.due_done_at, 'infinity'), false) AS overdue
@@ -283,12 +306,9 @@ LANGUAGE sql STABLE AS $$
     FROM asked a
     LEFT JOIN held h USING (ask)
     LEFT JOIN counted c USING (ask)
-    CROSS JOIN LATERAL hub.value_of(
-        a.statistic, a.scale, a.per_units, a.health,
-        CASE WHEN c.ask IS NULL THEN h.bins ELSE ARRAY[0::smallint] END,
-        CASE WHEN c.ask IS NULL THEN h.ns ELSE ARRAY[c.n] END,
-        CASE WHEN c.ask IS NULL THEN h.totals ELSE ARRAY[0::bigint] END, coalesce(h.hits, 0)) v
-$$;
+    CROSS JOIN LATERAL hub.value_of(a.statistic, a.scale, a.per_units, a.health, coalesce(c.n, h.n), h.hits, h.total,
+                                    h.bin_mean, h.bin) v;
+END $$;
 
 -- The newest catalogue, and the one that was in force at a moment (before the first, the first).
 CREATE VIEW wall.catalogue AS
@@ -311,7 +331,10 @@ RETURN CASE WHEN at > now() - interval '60 seconds' AND NOT EXISTS (
 -- are open; and whether one of these was silent for more than three times as long.
 CREATE FUNCTION hub.feeds(version bigint, kpis text[], at timestamptz)
 RETURNS TABLE (kpi text, heard integer, expected integer, silent boolean)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH feed AS MATERIALIZED (
         SELECT * FROM hub.kpi_feed f WHERE f.version = $1 AND f.kpi = ANY ($2)
     ), place AS MATERIALIZED (
@@ -333,8 +356,8 @@ LANGUAGE sql STABLE AS $$
            bool_or(coalesce(b.heard_at < $3 - 3 * f.expected_every, true))
     FROM feed f JOIN place p USING (calendars) JOIN publisher b USING (opd, app)
     WHERE p.is_open
-    GROUP BY f.kpi
-$$;
+    GROUP BY f.kpi;
+END $$;
 
 -- KPIs of one catalogue over windows, judged and with their trust as of a moment.
 CREATE FUNCTION hub.kpi_judged(
@@ -345,7 +368,10 @@ RETURNS TABLE (
     achievement double precision, status text, reason text, as_of timestamptz, commit_no bigint, heard integer,
     expected integer, late_share double precision, revision bigint
 )
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH newest AS MATERIALIZED (
         SELECT l.commit_no, l.committed_at FROM hub.commit_log l ORDER BY l.commit_no DESC LIMIT 1
     ), doubt AS MATERIALIZED (
@@ -390,15 +416,15 @@ LANGUAGE sql STABLE AS $$
           AND (k.statistic = 'level' OR x.day >= t.first_day)
     ) r ON true
     CROSS JOIN LATERAL hub.judge(
-        k, v.value, v.n,
+        k.direction, k.minimum_sample, k.warning_at, k.warning_clear, k.critical_at, k.critical_clear, v.value, v.n,
         CASE WHEN NOT v.built THEN 'building' ELSE coalesce(d.hub, CASE WHEN f.silent THEN 'silent' END) END,
         v.hidden, p.status) j
-    ORDER BY k.position
-$$;
+    ORDER BY k.position;
+END $$;
 
 -- The window that a KPI looks back on at a moment, to the end of the running minute; a span of a day or more begins at a
 -- whole hour. Health kinds see whole hours only.
-CREATE FUNCTION hub.window_at(k hub.kpi, health boolean, at timestamptz) RETURNS tstzrange
+CREATE FUNCTION hub.window_at(span interval, local text, health boolean, at timestamptz) RETURNS tstzrange
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     zone text := hub.timezone();
@@ -409,13 +435,13 @@ BEGIN
     IF health THEN
         to_at := hub.ceil_hour(to_at);
     END IF;
-    IF k.span IS NOT NULL THEN
-        from_at := to_at - k.span;
-        IF health OR k.span >= interval '1 day' THEN
+    IF span IS NOT NULL THEN
+        from_at := to_at - span;
+        IF health OR span >= interval '1 day' THEN
             from_at := date_trunc('hour', from_at, 'UTC');
         END IF;
-    ELSIF k.local IS NOT NULL THEN
-        from_at := hub.day_start(CASE k.local WHEN 'day' THEN day ELSE date_trunc(k.local, day::timestamp)::date END, zone);
+    ELSIF local IS NOT NULL THEN
+        from_at := hub.day_start(CASE local WHEN 'day' THEN day ELSE date_trunc(local, day::timestamp)::date END, zone);
     ELSE
         from_at := to_at;
     END IF;
@@ -430,16 +456,19 @@ RETURNS TABLE (
     achievement double precision, status text, reason text, as_of timestamptz, commit_no bigint, heard integer,
     expected integer, late_share double precision, revision bigint
 )
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT j.* FROM (
         SELECT k.version, array_agg(k.kpi) AS kpis, array_agg(lower(w.span)) AS froms, array_agg(upper(w.span)) AS tos
         FROM hub.kpi k JOIN hub.figure f USING (figure_no) JOIN hub.kind d USING (kind)
-        CROSS JOIN LATERAL (SELECT hub.window_at(k, d.health, $1) AS span) w
+        CROSS JOIN LATERAL (SELECT hub.window_at(k.span, k.local, d.health, $1) AS span) w
         WHERE k.version = coalesce($2, (SELECT max(c.version) FROM hub.catalogue c))
           AND ($1 AT TIME ZONE hub.timezone())::date BETWEEN k.since AND coalesce(k.until, 'infinity')
         GROUP BY k.version
-    ) a CROSS JOIN LATERAL hub.kpi_judged(a.version, a.kpis, a.froms, a.tos, $1) j
-$$;
+    ) a CROSS JOIN LATERAL hub.kpi_judged(a.version, a.kpis, a.froms, a.tos, $1) j;
+END $$;
 CREATE VIEW wall.kpi_now AS SELECT * FROM wall.kpi_at(now());
 
 -- One KPI over any window. Trust is as of the window's end, or of now if that is earlier.
@@ -477,6 +506,7 @@ DECLARE
     d hub.kind;
     days boolean := step = date_trunc('day', step) AND step >= interval '1 day';
     first_day date;
+    sources integer[];
     now_to timestamptz := date_trunc('minute', now()) + interval '1 minute';
     last timestamptz := least(to_at, now());
     previous text;
@@ -497,6 +527,8 @@ BEGIN
     SELECT * INTO g FROM hub.figure x WHERE x.figure_no = k.figure_no;
     SELECT * INTO d FROM hub.kind x WHERE x.kind = g.kind;
     first_day := (from_at AT TIME ZONE zone)::date;
+    sources := ARRAY(SELECT c.source_id FROM hub.kpi_feed e JOIN hub.source c USING (opd, app)
+                     WHERE (e.version, e.kpi) = (k.version, k.kpi));
     FOR row IN
         WITH steps AS MATERIALIZED (
             SELECT s.starts, s.ends, s.d0, s.d1
@@ -517,16 +549,22 @@ BEGIN
             FROM steps s JOIN hub.figure_hour r
               ON r.figure_no = k.figure_no AND r.hour >= s.starts AND r.hour < s.ends
             WHERE NOT days GROUP BY 1, 2
+        ), ranked AS (
+            SELECT m.*, hub.rank_of(k.statistic, (sum(m.n) OVER (PARTITION BY m.starts))::bigint) AS rank,
+                   sum(m.n) OVER (PARTITION BY m.starts ORDER BY m.bin) AS up_to
+            FROM summed m
         ), held AS (
-            SELECT starts, array_agg(bin ORDER BY bin) AS bins, array_agg(n ORDER BY bin) AS ns,
-                   array_agg(total ORDER BY bin) AS totals, sum(hits)::bigint AS hits, sum(n)::bigint AS n
-            FROM summed GROUP BY starts
+            SELECT r.starts, sum(r.n)::bigint AS n, sum(r.hits)::bigint AS hits, sum(r.total) AS total,
+                   max(r.total / nullif(r.n, 0)::numeric) FILTER (WHERE r.up_to >= r.rank AND r.up_to - r.n < r.rank)
+                       AS bin_mean,
+                   max(r.bin) FILTER (WHERE r.up_to >= r.rank AND r.up_to - r.n < r.rank) AS bin
+            FROM ranked r GROUP BY r.starts
         ), base AS MATERIALIZED (
             SELECT CASE WHEN k.statistic = 'level' AND NOT d.expires THEN coalesce((
                 SELECT sum(f.n) FROM hub.figure_sums(ARRAY[1], ARRAY[k.figure_no], ARRAY['epoch'::timestamptz],
                                                      ARRAY[(SELECT min(starts) FROM steps)]) f), 0) END AS n
         )
-        SELECT s.starts, s.ends, h.bins, h.ns, h.totals, coalesce(h.hits, 0) AS hits,
+        SELECT s.starts, s.ends, h.n, h.hits, h.total, h.bin_mean, h.bin,
                CASE WHEN k.statistic = 'level' AND d.expires THEN (
                         SELECT count(*) FROM hub.open_cases(g.kind, least(s.ends, now_to) - interval '1 microsecond') o
                         JOIN hub.series p USING (series_id)
@@ -544,22 +582,21 @@ BEGIN
                                                              ARRAY[now_to]) f)
                     WHEN k.statistic = 'level' THEN b.n + sum(coalesce(h.n, 0)) OVER (ORDER BY s.starts) END AS level,
                k.statistic = 'count' AND h.n IS NULL AND NOT EXISTS (
-                   SELECT FROM hub.kpi_feed e JOIN hub.source c USING (opd, app) JOIN hub.heard x USING (source_id)
-                   WHERE (e.version, e.kpi) = (k.version, k.kpi) AND x.slot >= s.starts AND x.slot < s.ends) AS silence
+                   SELECT FROM hub.heard x
+                   WHERE x.source_id = ANY (sources) AND x.slot >= s.starts AND x.slot < s.ends) AS silence
         FROM steps s LEFT JOIN held h USING (starts) CROSS JOIN base b
         ORDER BY s.starts
     LOOP
-        seen := hub.value_of(k.statistic, k.scale, k.per_units, d.health,
-                             CASE WHEN row.level IS NULL THEN row.bins ELSE ARRAY[0::smallint] END,
-                             CASE WHEN row.level IS NULL THEN row.ns ELSE ARRAY[row.level::bigint] END,
-                             CASE WHEN row.level IS NULL THEN row.totals ELSE ARRAY[0::bigint] END, row.hits);
+        seen := hub.value_of(k.statistic, k.scale, k.per_units, d.health, coalesce(row.level::bigint, row.n), row.hits,
+                             row.total, row.bin_mean, row.bin);
         at := row.starts;
         value := CASE WHEN g.counted_to = 9223372036854775807 AND NOT row.silence THEN seen.value END;
         n := seen.n;
         target := hub.target_at(k.target_days, k.targets,
                                 ((row.ends - interval '1 microsecond') AT TIME ZONE zone)::date);
         achievement := hub.achievement(value, target, k.direction);
-        judged := hub.judge(k, value, n, CASE WHEN g.counted_to < 9223372036854775807 THEN 'building' END, seen.hidden,
+        judged := hub.judge(k.direction, k.minimum_sample, k.warning_at, k.warning_clear, k.critical_at, k.critical_clear,
+                            value, n, CASE WHEN g.counted_to < 9223372036854775807 THEN 'building' END, seen.hidden,
                             previous);
         status := judged.status;
         reason := judged.reason;

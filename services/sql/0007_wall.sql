@@ -22,17 +22,24 @@ LANGUAGE sql STABLE AS $$
     ), piece AS MATERIALIZED (
         SELECT * FROM hub.window_pieces(hub.cut_from($4, $1), hub.cut_to($5, $1))
     ), part AS (
-        SELECT r.measure_id, r.series_id, r.bin, r.n, r.total
-        FROM piece p JOIN hub.rollup_day r ON p.grain = 'day' AND r.day >= p.first_day AND r.day < p.end_day
-        WHERE r.measure_id IN (SELECT c.measure_id FROM chosen c)
+        -- One look into the index for each piece and measure: OFFSET 0 keeps the planner from reading whole tables.
+        SELECT c.measure_id, r.series_id, r.bin, r.n, r.total
+        FROM piece p CROSS JOIN chosen c CROSS JOIN LATERAL (
+            SELECT d.series_id, d.bin, d.n, d.total FROM hub.rollup_day d
+            WHERE d.measure_id = c.measure_id AND d.day >= p.first_day AND d.day < p.end_day OFFSET 0) r
+        WHERE p.grain = 'day'
         UNION ALL
-        SELECT r.measure_id, r.series_id, r.bin, r.n, r.total
-        FROM piece p JOIN hub.rollup_hour r ON p.grain = 'hour' AND r.hour >= p.starts AND r.hour < p.ends
-        WHERE r.measure_id IN (SELECT c.measure_id FROM chosen c)
+        SELECT c.measure_id, r.series_id, r.bin, r.n, r.total
+        FROM piece p CROSS JOIN chosen c CROSS JOIN LATERAL (
+            SELECT h.series_id, h.bin, h.n, h.total FROM hub.rollup_hour h
+            WHERE h.measure_id = c.measure_id AND h.hour >= p.starts AND h.hour < p.ends OFFSET 0) r
+        WHERE p.grain = 'hour'
         UNION ALL
-        SELECT c.measure_id, c.series_id, hub.bin_of(c.value), p.sign, p.sign * c.value
-        FROM piece p JOIN hub.contribution c ON p.grain = 'edge' AND c.at >= p.starts AND c.at < p.ends
-        WHERE c.measure_id IN (SELECT h.measure_id FROM chosen h)
+        SELECT x.measure_id, x.series_id, hub.bin_of(x.value), p.sign, p.sign * x.value
+        FROM piece p CROSS JOIN LATERAL (
+            SELECT c.measure_id, c.series_id, c.value FROM hub.contribution c
+            WHERE c.at >= p.starts AND c.at < p.ends OFFSET 0) x
+        WHERE p.grain = 'edge' AND x.measure_id IN (SELECT h.measure_id FROM chosen h)
     )
     SELECT part.measure_id, part.series_id, part.bin, sum(part.n)::bigint, sum(part.total)::bigint
     FROM part WHERE part.series_id IN (SELECT s.series_id FROM series s)
@@ -66,19 +73,22 @@ BEGIN
     IF EXISTS (SELECT FROM hub.duration_limit d WHERE d.measure_id = wanted AND d.limit_us = $4) THEN
         RETURN QUERY SELECT part.series_id, sum(part.n)::bigint FROM (
             SELECT w.series_id, w.n
-            FROM hub.window_pieces(a, b) p JOIN hub.within_day w
-              ON p.grain = 'day' AND w.day >= p.first_day AND w.day < p.end_day
-            WHERE w.measure_id = wanted AND w.limit_us = $4
+            FROM hub.window_pieces(a, b) p CROSS JOIN LATERAL (
+                SELECT d.series_id, d.n FROM hub.within_day d
+                WHERE d.measure_id = wanted AND d.limit_us = $4 AND d.day >= p.first_day AND d.day < p.end_day OFFSET 0) w
+            WHERE p.grain = 'day'
             UNION ALL
             SELECT w.series_id, w.n
-            FROM hub.window_pieces(a, b) p JOIN hub.within_hour w
-              ON p.grain = 'hour' AND w.hour >= p.starts AND w.hour < p.ends
-            WHERE w.measure_id = wanted AND w.limit_us = $4
+            FROM hub.window_pieces(a, b) p CROSS JOIN LATERAL (
+                SELECT h.series_id, h.n FROM hub.within_hour h
+                WHERE h.measure_id = wanted AND h.limit_us = $4 AND h.hour >= p.starts AND h.hour < p.ends OFFSET 0) w
+            WHERE p.grain = 'hour'
             UNION ALL
             SELECT c.series_id, p.sign
-            FROM hub.window_pieces(a, b) p JOIN hub.contribution c
-              ON p.grain = 'edge' AND c.at >= p.starts AND c.at < p.ends
-            WHERE c.measure_id = wanted AND c.value <= $4
+            FROM hub.window_pieces(a, b) p CROSS JOIN LATERAL (
+                SELECT x.series_id, x.measure_id, x.value FROM hub.contribution x
+                WHERE x.at >= p.starts AND x.at < p.ends OFFSET 0) c
+            WHERE p.grain = 'edge' AND c.measure_id = wanted AND c.value <= $4
         ) part WHERE part.series_id IN (SELECT hub.series_of($1, $7, $8, $9, $10))
         GROUP BY 1;
     ELSE
@@ -88,16 +98,6 @@ BEGIN
         GROUP BY 1;
     END IF;
 END $$;
-
--- Nearest-rank statistics of bins in ascending order; seconds.
-CREATE TYPE hub.statistics AS (n bigint, mean_s double precision, median_s double precision, p90_s double precision);
-CREATE FUNCTION hub.statistics_of(bins smallint[], ns bigint[], totals bigint[], health boolean) RETURNS hub.statistics
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT ROW(mean.n, mean.value, median.value, p90.value)::hub.statistics
-    FROM hub.value_of('mean', 1000000, NULL, $4, $1, $2, $3, 0) mean,
-         hub.value_of('median', 1000000, NULL, $4, $1, $2, $3, 0) median,
-         hub.value_of('p90', 1000000, NULL, $4, $1, $2, $3, 0) p90
-$$;
 
 CREATE FUNCTION hub.share(n bigint, of_n bigint, health boolean) RETURNS double precision
 LANGUAGE sql IMMUTABLE
@@ -143,22 +143,35 @@ RETURNS TABLE (
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH asked AS (
         SELECT CASE $10 WHEN 'net' THEN 'net' ELSE 'duration' END AS role, hub.is_health($1) AS health
-    ), whole AS MATERIALIZED (
-        SELECT array_agg(s.bin ORDER BY s.bin) AS bins, array_agg(s.n ORDER BY s.bin) AS ns,
-               array_agg(s.total ORDER BY s.bin) AS totals, coalesce(sum(s.n), 0)::bigint AS n
-        FROM asked a CROSS JOIN LATERAL hub.sums($1, a.role, ARRAY[$2], $3, $4, $6, $7, $8, $9) s
+    ), binned AS MATERIALIZED (
+        SELECT s.bin, s.n, s.total FROM asked a CROSS JOIN LATERAL hub.sums($1, a.role, ARRAY[$2], $3, $4, $6, $7, $8, $9) s
+    ), ranked AS (
+        SELECT bin, n, total, (sum(n) OVER ())::bigint AS whole, sum(n) OVER (ORDER BY bin) AS up_to FROM binned
+    ), told AS (
+        SELECT coalesce(sum(n), 0)::bigint AS n, sum(total) AS total,
+               max(total / n::numeric) FILTER (WHERE up_to >= hub.rank_of('median', whole)
+                                                 AND up_to - n < hub.rank_of('median', whole)) AS median,
+               max(bin) FILTER (WHERE up_to >= hub.rank_of('median', whole)
+                                  AND up_to - n < hub.rank_of('median', whole)) AS median_bin,
+               max(total / n::numeric) FILTER (WHERE up_to >= hub.rank_of('p90', whole)
+                                                 AND up_to - n < hub.rank_of('p90', whole)) AS p90,
+               max(bin) FILTER (WHERE up_to >= hub.rank_of('p90', whole)
+                                  AND up_to - n < hub.rank_of('p90', whole)) AS p90_bin
+        FROM ranked
     ), inside AS (
         SELECT CASE WHEN $5 IS NOT NULL THEN (
             SELECT coalesce(sum(w.n), 0)::bigint
             FROM hub.within($1, a.role, $2, hub.micros($5), $3, $4, $6, $7, $8, $9) w) END AS n
         FROM asked a
     )
-    SELECT t.n,
+    SELECT mean.n,
            (SELECT hub.shown(coalesce(sum(s.n), 0)::bigint, a.health)
             FROM hub.sums($1, 'negative', ARRAY[$2], $3, $4, $6, $7, $8, $9) s),
-           t.mean_s, t.median_s, t.p90_s, hub.shown(i.n, a.health), hub.share(i.n, w.n, a.health)
-    FROM whole w CROSS JOIN inside i CROSS JOIN asked a
-    CROSS JOIN LATERAL hub.statistics_of(w.bins, w.ns, w.totals, a.health) t
+           mean.value, median.value, p90.value, hub.shown(i.n, a.health), hub.share(i.n, t.n, a.health)
+    FROM told t CROSS JOIN inside i CROSS JOIN asked a
+    CROSS JOIN LATERAL hub.value_of('mean', 1000000, NULL, a.health, t.n, 0, t.total, NULL, NULL) mean
+    CROSS JOIN LATERAL hub.value_of('median', 1000000, NULL, a.health, t.n, 0, NULL, t.median, t.median_bin) median
+    CROSS JOIN LATERAL hub.value_of('p90', 1000000, NULL, a.health, t.n, 0, NULL, t.p90, t.p90_bin) p90
 $$;
 
 -- The place that a series stands for: by opd, unit, service or channel. A unit or service is known within its OPD.
@@ -201,21 +214,33 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                sum(p.total)::bigint AS total
         FROM asked a CROSS JOIN LATERAL hub.parts($1, a.role, ARRAY[$2], $3, $4, $7, $8, $9, $10) p
         JOIN hub.series s USING (series_id) GROUP BY 1, 2, 3
-    ), grouped AS (
-        SELECT b.key, b.opd, array_agg(b.bin ORDER BY b.bin) AS bins, array_agg(b.n ORDER BY b.bin) AS ns,
-               array_agg(b.total ORDER BY b.bin) AS totals, sum(b.n)::bigint AS n
-        FROM binned b GROUP BY 1, 2
-    ), inside AS (
+    ), ranked AS (
+        SELECT key, opd, bin, n, total, (sum(n) OVER (PARTITION BY key, opd))::bigint AS whole, sum(n) OVER (PARTITION BY key, opd ORDER BY bin) AS up_to FROM binned
+    ), told AS (
+        SELECT key, opd, coalesce(sum(n), 0)::bigint AS n, sum(total) AS total,
+               max(total / n::numeric) FILTER (WHERE up_to >= hub.rank_of('median', whole)
+                                                 AND up_to - n < hub.rank_of('median', whole)) AS median,
+               max(bin) FILTER (WHERE up_to >= hub.rank_of('median', whole)
+                                  AND up_to - n < hub.rank_of('median', whole)) AS median_bin,
+               max(total / n::numeric) FILTER (WHERE up_to >= hub.rank_of('p90', whole)
+                                                 AND up_to - n < hub.rank_of('p90', whole)) AS p90,
+               max(bin) FILTER (WHERE up_to >= hub.rank_of('p90', whole)
+                                  AND up_to - n < hub.rank_of('p90', whole)) AS p90_bin
+        FROM ranked GROUP BY key, opd
+    ), inside AS MATERIALIZED (
         SELECT hub.place(s, $5) AS key, CASE WHEN $5 <> 'channel' THEN s.opd END AS opd, sum(w.n)::bigint AS n
         FROM asked a CROSS JOIN LATERAL hub.within($1, a.role, $2, hub.micros($6), $3, $4, $7, $8, $9, $10) w
         JOIN hub.series s USING (series_id) WHERE $6 IS NOT NULL GROUP BY 1, 2
     )
-    SELECT g.key, g.opd, t.n, t.mean_s, t.median_s, t.p90_s, hub.shown(i.n, a.health), hub.share(i.n, g.n, a.health)
-    FROM grouped g CROSS JOIN asked a
+    SELECT t.key, t.opd, mean.n, mean.value, median.value, p90.value, hub.shown(i.n, a.health),
+           hub.share(i.n, t.n, a.health)
+    FROM told t CROSS JOIN asked a
     LEFT JOIN LATERAL (
         SELECT CASE WHEN $6 IS NOT NULL THEN coalesce((
-            SELECT x.n FROM inside x WHERE x.key = g.key AND x.opd IS NOT DISTINCT FROM g.opd), 0) END AS n) i ON true
-    CROSS JOIN LATERAL hub.statistics_of(g.bins, g.ns, g.totals, a.health) t
+            SELECT x.n FROM inside x WHERE x.key = t.key AND x.opd IS NOT DISTINCT FROM t.opd), 0) END AS n) i ON true
+    CROSS JOIN LATERAL hub.value_of('mean', 1000000, NULL, a.health, t.n, 0, t.total, NULL, NULL) mean
+    CROSS JOIN LATERAL hub.value_of('median', 1000000, NULL, a.health, t.n, 0, NULL, t.median, t.median_bin) median
+    CROSS JOIN LATERAL hub.value_of('p90', 1000000, NULL, a.health, t.n, 0, NULL, t.p90, t.p90_bin) p90
 $$;
 
 -- The same step by step: whole hours, or whole local days, weeks or months.
@@ -271,13 +296,30 @@ CREATE FUNCTION wall.duration_over(
 )
 RETURNS TABLE (at timestamptz, n bigint, mean_s double precision, median_s double precision, p90_s double precision)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT g.at, t.n, t.mean_s, t.median_s, t.p90_s
-    FROM (
-        SELECT p.at, array_agg(p.bin ORDER BY p.bin) AS bins, array_agg(p.n ORDER BY p.bin) AS ns,
-               array_agg(p.total ORDER BY p.bin) AS totals
-        FROM hub.parts_over($1, CASE $10 WHEN 'net' THEN 'net' ELSE 'duration' END, ARRAY[$2], $3, $4, $5, $6, $7, $8, $9) p
-        GROUP BY 1
-    ) g CROSS JOIN LATERAL hub.statistics_of(g.bins, g.ns, g.totals, hub.is_health($1)) t
+    WITH asked AS (
+        SELECT CASE $10 WHEN 'net' THEN 'net' ELSE 'duration' END AS role, hub.is_health($1) AS health
+    ), binned AS MATERIALIZED (
+        SELECT p.at, p.bin, p.n, p.total
+        FROM asked a CROSS JOIN LATERAL hub.parts_over($1, a.role, ARRAY[$2], $3, $4, $5, $6, $7, $8, $9) p
+    ), ranked AS (
+        SELECT at, bin, n, total, (sum(n) OVER (PARTITION BY at))::bigint AS whole, sum(n) OVER (PARTITION BY at ORDER BY bin) AS up_to FROM binned
+    ), told AS (
+        SELECT at, coalesce(sum(n), 0)::bigint AS n, sum(total) AS total,
+               max(total / n::numeric) FILTER (WHERE up_to >= hub.rank_of('median', whole)
+                                                 AND up_to - n < hub.rank_of('median', whole)) AS median,
+               max(bin) FILTER (WHERE up_to >= hub.rank_of('median', whole)
+                                  AND up_to - n < hub.rank_of('median', whole)) AS median_bin,
+               max(total / n::numeric) FILTER (WHERE up_to >= hub.rank_of('p90', whole)
+                                                 AND up_to - n < hub.rank_of('p90', whole)) AS p90,
+               max(bin) FILTER (WHERE up_to >= hub.rank_of('p90', whole)
+                                  AND up_to - n < hub.rank_of('p90', whole)) AS p90_bin
+        FROM ranked GROUP BY at
+    )
+    SELECT t.at, mean.n, mean.value, median.value, p90.value
+    FROM told t CROSS JOIN asked a
+    CROSS JOIN LATERAL hub.value_of('mean', 1000000, NULL, a.health, t.n, 0, t.total, NULL, NULL) mean
+    CROSS JOIN LATERAL hub.value_of('median', 1000000, NULL, a.health, t.n, 0, NULL, t.median, t.median_bin) median
+    CROSS JOIN LATERAL hub.value_of('p90', 1000000, NULL, a.health, t.n, 0, NULL, t.p90, t.p90_bin) p90
     ORDER BY 1
 $$;
 

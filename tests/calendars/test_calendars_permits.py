@@ -3,24 +3,20 @@
 import math
 import os
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
-from holidays import country_holidays
 
 from opd_schemas.worktime import WorkClock
 from services.catalogue import load
 from services.holidays_source import expand
-from tests.importer.permits import FILE, Log
+from tests.importer.permits import FILE, ZONE, Log, office_us
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "permit-receipts"
-ZONE = ZoneInfo("Europe/Amsterdam")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-DUTCH = country_holidays("NL", years=range(2010, 2013))
 
 Span = tuple[datetime, datetime]
 
@@ -45,21 +41,6 @@ def leads() -> list[Span]:
     return found
 
 
-def _day_by_day(start: datetime, end: datetime) -> int:
-    """Monday to Friday 09:00-17:00 less Dutch holidays: each day's hours, cut to the span."""
-    total = timedelta()
-    day = start.astimezone(ZONE).date()
-    while day <= end.astimezone(ZONE).date():
-        if day.weekday() < 5 and day not in DUTCH:
-            total += max(timedelta(), min(_local(day, 17), end) - max(_local(day, 9), start))
-        day += timedelta(days=1)
-    return total // MICROSECOND
-
-
-def _local(day: date, hour: int) -> datetime:
-    return datetime.combine(day, time(hour), ZONE).astimezone(UTC)
-
-
 def _clock() -> Callable[[datetime, datetime], int]:
     example = expand(load(EXAMPLE / "catalogue"), today=date(2026, 11, 22))
     own = WorkClock(example.calendars[0], example.city.zone)
@@ -81,7 +62,7 @@ def _figures(values: list[int]) -> dict[str, Fraction]:
 def test_net_lead_is_that_of_a_walk_over_the_days(leads: list[Span]) -> None:
     clock = _clock()
     net = [clock(start, end) for start, end in leads]
-    walked = [_day_by_day(start, end) for start, end in leads]
+    walked = [office_us(start, end) for start, end in leads]
     assert net == walked
     assert _figures(net) == _figures(walked)
 

@@ -4,12 +4,17 @@ import csv
 import itertools
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from holidays import country_holidays
 
 #: Outside the repository: public data that this project does not publish.
 FILE = Path(__file__).parents[3] / "shared" / "data" / "permit-receipts.csv"
 MICROSECOND = timedelta(microseconds=1)
+ZONE = ZoneInfo("Europe/Amsterdam")
+DUTCH = country_holidays("NL", years=range(2010, 2013))
 
 STATES = {
     "Confirmation of receipt": "submitted",
@@ -19,6 +24,18 @@ STATES = {
 }
 RANK = {"submitted": 0, "verified": 3, "approved": 4, "issued": 5}
 BEFORE = {"submitted": set(), "verified": {"submitted"}, "approved": {"verified"}, "issued": {"approved"}}
+
+
+def office_us(start: datetime, end: datetime) -> int:
+    """Monday to Friday 09:00-17:00 less Dutch holidays, each day's hours cut to the span; microseconds."""
+    total = timedelta()
+    day = start.astimezone(ZONE).date()
+    while day <= end.astimezone(ZONE).date():
+        if day.weekday() < 5 and day not in DUTCH:
+            first, last = (datetime.combine(day, time(hour), ZONE).astimezone(UTC) for hour in (9, 17))
+            total += max(timedelta(), min(last, end) - max(first, start))
+        day += timedelta(days=1)
+    return total // MICROSECOND
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,29 @@ class Log:
                 if ended is not None:
                     found.append((ended - steps[began].at) // MICROSECOND)
         return Durations(sorted(found))
+
+    def net_lead(self) -> Durations:
+        """From submission to issue in office hours of the Netherlands, day by day."""
+        found = []
+        for steps in self.cases.values():
+            began = next((index for index, step in enumerate(steps) if step.state == "submitted"), None)
+            if began is not None:
+                ended = next((step.at for step in steps[began + 1 :] if step.state == "issued"), None)
+                if ended is not None:
+                    found.append(office_us(steps[began].at, ended))
+        return Durations(sorted(found))
+
+    def overdue_at(self, at: datetime, limit: timedelta) -> int:
+        """Cases submitted, not issued by then, whose office hours since are the limit or more."""
+        late = 0
+        for steps in self.cases.values():
+            began = next((index for index, step in enumerate(steps) if step.state == "submitted"), None)
+            if began is None or steps[began].at > at:
+                continue
+            # Issued before it was submitted: closed all the same.
+            closed = any(step.state == "issued" and step.at <= at for step in steps)
+            late += not closed and office_us(steps[began].at, at) >= limit // MICROSECOND
+        return late
 
     def share_of_channel(self, channel: str) -> float:
         """Of the submitted cases, by the channel of the first submission."""

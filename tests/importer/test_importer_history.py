@@ -159,6 +159,40 @@ def test_durations(
     assert p90 == pytest.approx(expected.percentile_s(0.9), rel=0.02)
 
 
+def test_net_lead_and_its_kpis(imported: RunningHub, log: Log) -> None:
+    """In office hours: a walk over the days of each case, the hub's sums, and the KPIs of the example's catalogue."""
+    net, gross = log.net_lead(), log.durations("submitted", "issued")
+    ((n, _, mean, _, p90, inside, share),) = imported.query(
+        "SELECT * FROM wall.duration('permit', 'lead', %s, %s, %s, clock => 'net')", *ALL_TIME, DAY
+    )
+    assert (n, inside, share) == (1_300, net.within(DAY), net.within(DAY) / 1_300)
+    assert mean == pytest.approx(net.mean_s, rel=1e-12)
+    assert p90 == pytest.approx(net.percentile_s(0.9), rel=0.02)
+    assert mean < gross.mean_s
+    assert inside > gross.within(DAY)
+
+    kpis = {
+        kpi: imported.query("SELECT n, value, status FROM wall.kpi_value(%s, %s, %s)", kpi, *ALL_TIME)[0]
+        for kpi in ("lead-p90", "lead-mean", "lead-in-time")
+    }
+    assert {n for n, _, _ in kpis.values()} == {1_300}
+    assert kpis["lead-p90"][1] == pytest.approx(net.percentile_s(0.9) / 3600, rel=0.02)
+    # Working days of eight hours.
+    assert kpis["lead-mean"][1] == pytest.approx(net.mean_s / 28_800, rel=1e-12)
+    assert kpis["lead-in-time"][1] == pytest.approx(100 * net.within(DAY) / 1_300, rel=1e-12)
+    assert kpis["lead-in-time"][2] == "warning"
+
+
+@pytest.mark.parametrize("at", [datetime(2011, 5, 5, 12, tzinfo=UTC), datetime(2011, 12, 1, 9, 30, tzinfo=UTC)])
+def test_overdue_permits(imported: RunningHub, log: Log, at: datetime) -> None:
+    expected = log.overdue_at(at, DAY)
+    assert expected > 5
+    assert imported.query("SELECT coalesce(sum(overdue), 0)::bigint FROM wall.overdue('permit', %s)", at) == [
+        (expected,)
+    ]
+    assert imported.query("SELECT value FROM wall.kpi_value('lead-overdue', %s, %s)", at, at) == [(expected,)]
+
+
 def test_share_online(imported: RunningHub, log: Log) -> None:
     ((n, of_n, share),) = imported.query(
         "SELECT * FROM wall.channel_share('permit', 'submitted', 'online', %s, %s)", *ALL_TIME

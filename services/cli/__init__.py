@@ -6,7 +6,7 @@ from tempfile import NamedTemporaryFile
 
 import typer
 
-from services.cli import catalogue, demo, imports, rejects, simulate, stack, truth
+from services.cli import catalogue, dashboards, demo, imports, kpi, rejects, simulate, stack, truth
 from services.cli.context import Context, complain
 
 app = typer.Typer(
@@ -19,11 +19,13 @@ app = typer.Typer(
 app.callback()(Context.open)
 stack.register(app)
 truth.register(app)
+kpi.register(app)
 demo.register(app)
 imports.register(app)
 simulate.register(app)
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(dashboards.app, name="dashboards")
 
 
 def main() -> None:

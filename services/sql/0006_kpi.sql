@@ -119,6 +119,10 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- What follows is PL/pgSQL for one reason: it remembers its plans, and to plan these takes longer than to run them.
+CREATE FUNCTION hub.waiting_states(kind text) RETURNS text[]
+LANGUAGE sql STABLE
+RETURN ARRAY(SELECT m.name FROM hub.measure m WHERE m.kind = waiting_states.kind AND m.role = 'state' AND m.waiting);
+
 -- Sums of figures over windows, by bin: one row for each number that was asked with, and bin.
 CREATE FUNCTION hub.figure_sums(asks integer[], figures integer[], froms timestamptz[], tos timestamptz[])
 RETURNS TABLE (ask integer, bin smallint, n bigint, total bigint, hits bigint)
@@ -140,7 +144,9 @@ BEGIN
                sum(CASE WHEN t.binned THEN c.value ELSE 0 END) AS total,
                sum(CASE WHEN c.value <= t.limit_us THEN CASE WHEN t.weighted THEN c.value ELSE 1 END ELSE 0 END) AS hits
         FROM (SELECT DISTINCT starts, ends FROM wanted WHERE grain = 'edge') e
-        JOIN hub.contribution c ON c.at >= e.starts AND c.at < e.ends
+        CROSS JOIN LATERAL (
+            SELECT x.measure_id, x.series_id, x.value FROM hub.contribution x
+            WHERE x.at >= e.starts AND x.at < e.ends OFFSET 0) c
         JOIN hub.term t ON (t.measure_id, t.series_id) = (c.measure_id, c.series_id)
         GROUP BY 1, 2, 3, 4
     ), part AS (
@@ -270,9 +276,10 @@ BEGIN
             FROM asked WHERE NOT (expires AND statistic = 'level')
         ) l CROSS JOIN LATERAL hub.figure_sums(l.asks, l.figures, l.froms, l.tos) s
     ), ranked AS (
-        SELECT s.ask, s.bin, s.n, s.total, s.hits, hub.rank_of(a.statistic, (sum(s.n) OVER (PARTITION BY s.ask))::bigint)
+        -- As integers, which add up in bigint; bigint would add up in numeric, several times slower.
+        SELECT s.ask, s.bin, s.n, s.total, s.hits, hub.rank_of(a.statistic, sum(s.n::integer) OVER (PARTITION BY s.ask))
                    AS rank,
-               sum(s.n) OVER (PARTITION BY s.ask ORDER BY s.bin) AS up_to
+               sum(s.n::integer) OVER (PARTITION BY s.ask ORDER BY s.bin) AS up_to
         FROM summed s JOIN asked a USING (ask)
     ), held AS (
         SELECT r.ask, sum(r.n)::bigint AS n, sum(r.hits)::bigint AS hits, sum(r.total) AS total,
@@ -280,12 +287,12 @@ BEGIN
                max(r.bin) FILTER (WHERE r.up_to >= r.rank AND r.up_to - r.n < r.rank) AS bin
         FROM ranked r GROUP BY r.ask
     ), standing AS MATERIALIZED (
-        SELECT l.kind, l.to_at, o.state, o.channel, s.opd, s.unit, s.service, m.waiting,
+        SELECT l.kind, l.to_at, o.channel, s.opd, s.unit, s.service, o.state = ANY (l.waiting) AS waiting,
                coalesce(o.due_at < l.to_at AND l.to_at <= coalesce(o.due_done_at, 'infinity'), false) AS overdue
-        FROM (SELECT DISTINCT kind, to_at FROM asked WHERE expires AND statistic = 'level') l
+        FROM (SELECT DISTINCT a.kind, a.to_at, hub.waiting_states(a.kind) AS waiting
+              FROM asked a WHERE a.expires AND a.statistic = 'level') l
         CROSS JOIN LATERAL hub.open_cases(l.kind, date_trunc('minute', l.to_at) - interval '1 microsecond') o
         JOIN hub.series s USING (series_id)
-        JOIN hub.measure m ON m.kind = l.kind AND m.role = 'state' AND m.name = o.state
     ), counted AS (
         SELECT a.ask, count(s.opd) AS n
         FROM asked a JOIN hub.figure f USING (figure_no)
@@ -488,8 +495,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WHERE k.kpi = $1 AND k.version = coalesce($4, (SELECT max(c.version) FROM hub.catalogue c))
 $$;
 
--- One KPI step by step: whole hours, or whole local days, weeks or months. Each step is a window of its own; a level is
--- that of the step's end, or of now if that is earlier. A step's status remembers the one before.
+-- One KPI step by step: whole hours, or whole local days, weeks or months, the first that which holds `from`; the last
+-- ends with `to`, or now. Each is a window of its own; a level is that of the step's end. A step's status remembers the
+-- one before. A count of a step that is not the KPI's own window has no target and no status.
 CREATE FUNCTION wall.kpi_series(
     kpi text, from_at timestamptz, to_at timestamptz, step interval, version bigint DEFAULT NULL
 )
@@ -507,8 +515,10 @@ DECLARE
     days boolean := step = date_trunc('day', step) AND step >= interval '1 day';
     first_day date;
     sources integer[];
-    now_to timestamptz := date_trunc('minute', now()) + interval '1 minute';
-    last timestamptz := least(to_at, now());
+    waiting text[];
+    last timestamptz := least(date_trunc('minute', to_at), date_trunc('minute', now()) + interval '1 minute');
+    judgeable boolean;
+    building boolean;
     previous text;
     row record;
     seen hub.shown_value;
@@ -526,6 +536,13 @@ BEGIN
     END IF;
     SELECT * INTO g FROM hub.figure x WHERE x.figure_no = k.figure_no;
     SELECT * INTO d FROM hub.kind x WHERE x.kind = g.kind;
+    IF d.health THEN
+        last := hub.ceil_hour(last);
+    END IF;
+    judgeable := k.statistic <> 'count' OR k.span = step OR k.local = CASE step
+        WHEN interval '1 day' THEN 'day' WHEN interval '7 days' THEN 'week' WHEN interval '1 month' THEN 'month' END;
+    waiting := hub.waiting_states(g.kind);
+    building := g.counted_to < 9223372036854775807;
     first_day := (from_at AT TIME ZONE zone)::date;
     sources := ARRAY(SELECT c.source_id FROM hub.kpi_feed e JOIN hub.source c USING (opd, app)
                      WHERE (e.version, e.kpi) = (k.version, k.kpi));
@@ -540,21 +557,31 @@ BEGIN
                   FROM generate_series(date_trunc('hour', from_at, 'UTC'), last, step) x WHERE NOT days) s
             WHERE s.starts < last
         ), summed AS (
-            SELECT s.starts, r.bin, sum(r.n)::bigint AS n, sum(r.total)::bigint AS total, sum(r.hits)::bigint AS hits
-            FROM steps s JOIN hub.figure_day r
-              ON r.figure_no = k.figure_no AND r.day >= s.d0 AND r.day < s.d1
-            WHERE days GROUP BY 1, 2
+            -- Most are asked day by day, and need no summing up.
+            SELECT s.starts, r.bin, r.n, r.total, r.hits
+            FROM steps s JOIN hub.figure_day r ON r.figure_no = k.figure_no AND r.day = s.d0
+            WHERE days AND step = interval '1 day' AND s.ends <= last
             UNION ALL
             SELECT s.starts, r.bin, sum(r.n)::bigint, sum(r.total)::bigint, sum(r.hits)::bigint
-            FROM steps s JOIN hub.figure_hour r
-              ON r.figure_no = k.figure_no AND r.hour >= s.starts AND r.hour < s.ends
-            WHERE NOT days GROUP BY 1, 2
+            FROM steps s JOIN hub.figure_day r ON r.figure_no = k.figure_no AND r.day >= s.d0 AND r.day < s.d1
+            WHERE days AND step > interval '1 day' AND s.ends <= last GROUP BY 1, 2
+            UNION ALL
+            SELECT s.starts, r.bin, sum(r.n)::bigint, sum(r.total)::bigint, sum(r.hits)::bigint
+            FROM steps s JOIN hub.figure_hour r ON r.figure_no = k.figure_no AND r.hour >= s.starts AND r.hour < s.ends
+            WHERE NOT days AND s.ends <= last GROUP BY 1, 2
+            UNION ALL
+            SELECT s.starts, f.bin, f.n, f.total, f.hits
+            FROM steps s
+            CROSS JOIN LATERAL hub.figure_sums(ARRAY[1], ARRAY[k.figure_no], ARRAY[s.starts], ARRAY[last]) f
+            WHERE s.ends > last
         ), ranked AS (
-            SELECT m.*, hub.rank_of(k.statistic, (sum(m.n) OVER (PARTITION BY m.starts))::bigint) AS rank,
-                   sum(m.n) OVER (PARTITION BY m.starts ORDER BY m.bin) AS up_to
+            -- As integers, which add up in bigint; bigint would add up in numeric, several times slower.
+            SELECT m.*, hub.rank_of(k.statistic, sum(m.n::integer) OVER (PARTITION BY m.starts)) AS rank,
+                   sum(m.n::integer) OVER (PARTITION BY m.starts ORDER BY m.bin) AS up_to
             FROM summed m
         ), held AS (
-            SELECT r.starts, sum(r.n)::bigint AS n, sum(r.hits)::bigint AS hits, sum(r.total) AS total,
+            SELECT r.starts, sum(r.n::integer) AS n, sum(r.hits::integer) AS hits,
+                   sum(CASE WHEN k.statistic = 'mean' THEN r.total END) AS total,
                    max(r.total / nullif(r.n, 0)::numeric) FILTER (WHERE r.up_to >= r.rank AND r.up_to - r.n < r.rank)
                        AS bin_mean,
                    max(r.bin) FILTER (WHERE r.up_to >= r.rank AND r.up_to - r.n < r.rank) AS bin
@@ -566,22 +593,17 @@ BEGIN
         )
         SELECT s.starts, s.ends, h.n, h.hits, h.total, h.bin_mean, h.bin,
                CASE WHEN k.statistic = 'level' AND d.expires THEN (
-                        SELECT count(*) FROM hub.open_cases(g.kind, least(s.ends, now_to) - interval '1 microsecond') o
+                        SELECT count(*) FROM hub.open_cases(g.kind, least(s.ends, last) - interval '1 microsecond') o
                         JOIN hub.series p USING (series_id)
-                        JOIN hub.measure m ON m.kind = g.kind AND m.role = 'state' AND m.name = o.state
                         WHERE (g.opds IS NULL OR p.opd = ANY (g.opds)) AND (g.units IS NULL OR p.unit = ANY (g.units))
                           AND (g.services IS NULL OR p.service = ANY (g.services))
                           AND (g.channels IS NULL OR o.channel = ANY (g.channels))
-                          AND CASE g.form WHEN 'waiting' THEN m.waiting
-                                   WHEN 'overdue' THEN o.due_at < least(s.ends, now_to)
-                                        AND least(s.ends, now_to) <= coalesce(o.due_done_at, 'infinity')
+                          AND CASE g.form WHEN 'waiting' THEN o.state = ANY (waiting)
+                                   WHEN 'overdue' THEN o.due_at < least(s.ends, last)
+                                        AND least(s.ends, last) <= coalesce(o.due_done_at, 'infinity')
                                    ELSE true END)
-                    WHEN k.statistic = 'level' AND s.ends > now_to THEN (
-                        -- Some cases are due later on.
-                        SELECT sum(f.n) FROM hub.figure_sums(ARRAY[1], ARRAY[k.figure_no], ARRAY['epoch'::timestamptz],
-                                                             ARRAY[now_to]) f)
                     WHEN k.statistic = 'level' THEN b.n + sum(coalesce(h.n, 0)) OVER (ORDER BY s.starts) END AS level,
-               k.statistic = 'count' AND h.n IS NULL AND NOT EXISTS (
+               k.statistic = 'count' AND coalesce(h.n, 0) = 0 AND NOT EXISTS (
                    SELECT FROM hub.heard x
                    WHERE x.source_id = ANY (sources) AND x.slot >= s.starts AND x.slot < s.ends) AS silence
         FROM steps s LEFT JOIN held h USING (starts) CROSS JOIN base b
@@ -590,18 +612,19 @@ BEGIN
         seen := hub.value_of(k.statistic, k.scale, k.per_units, d.health, coalesce(row.level::bigint, row.n), row.hits,
                              row.total, row.bin_mean, row.bin);
         at := row.starts;
-        value := CASE WHEN g.counted_to = 9223372036854775807 AND NOT row.silence THEN seen.value END;
+        value := CASE WHEN NOT building AND NOT row.silence THEN seen.value END;
         n := seen.n;
-        target := hub.target_at(k.target_days, k.targets,
-                                ((row.ends - interval '1 microsecond') AT TIME ZONE zone)::date);
-        achievement := hub.achievement(value, target, k.direction);
-        judged := hub.judge(k.direction, k.minimum_sample, k.warning_at, k.warning_clear, k.critical_at, k.critical_clear,
-                            value, n, CASE WHEN g.counted_to < 9223372036854775807 THEN 'building' END, seen.hidden,
-                            previous);
-        status := judged.status;
-        reason := judged.reason;
-        IF status IN ('ok', 'warning', 'critical') THEN
-            previous := status;
+        IF judgeable THEN
+            target := hub.target_at(k.target_days, k.targets,
+                                    ((row.ends - interval '1 microsecond') AT TIME ZONE zone)::date);
+            achievement := hub.achievement(value, target, k.direction);
+            judged := hub.judge(k.direction, k.minimum_sample, k.warning_at, k.warning_clear, k.critical_at,
+                                k.critical_clear, value, n, CASE WHEN building THEN 'building' END, seen.hidden, previous);
+            status := judged.status;
+            reason := judged.reason;
+            IF status IN ('ok', 'warning', 'critical') THEN
+                previous := status;
+            END IF;
         END IF;
         RETURN NEXT;
     END LOOP;
@@ -618,39 +641,43 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     ON CONFLICT DO NOTHING
 $$;
 
--- The KPIs of the catalogue in force, in words.
-CREATE VIEW wall.kpi AS
-    SELECT k.kpi, k.position, k.block #>> '{name,id}' AS name_id, k.block #>> '{name,en}' AS name_en,
-           k.block #>> '{programme,programme}' AS programme, k.block #>> '{programme,name,id}' AS programme_id,
-           k.block #>> '{programme,name,en}' AS programme_en, (k.block #>> '{programme,start}')::date AS programme_start,
-           (k.block #>> '{programme,end}')::date AS programme_end, k.block #>> '{programme,owner}' AS programme_owner,
-           r.reviews,
-           (SELECT min(d) FROM unnest(r.reviews) d WHERE d >= (now() AT TIME ZONE c.timezone)::date) AS next_review,
-           k.block ->> 'dimension' AS dimension, k.block #>> '{rpjmd,indicator}' AS rpjmd_indicator,
-           k.block #>> '{rpjmd,code}' AS rpjmd_code, k.block ->> 'owner' AS owner,
-           k.block #>> '{source,text}' AS source, (k.block #>> '{source,verified}')::boolean AS source_verified,
-           f.kind, k.block #>> '{measure,type}' AS form, k.block ->> 'unit' AS unit, k.direction,
-           (k.block #>> '{baseline,value}')::double precision AS baseline,
-           (k.block #>> '{baseline,as_of}')::date AS baseline_as_of,
-           t.target, t.target_by,
-           k.warning_at, k.warning_clear, k.critical_at, k.critical_clear, k.minimum_sample,
-           k.block ->> 'runbook' AS runbook,
-           coalesce(k.block #>> '{window,rolling}', k.block #>> '{window,local}') AS window_text,
-           k.since AS effective_since, k.until AS effective_until
-    FROM hub.kpi k JOIN hub.figure f USING (figure_no) CROSS JOIN hub.city c
-    CROSS JOIN LATERAL (
-        -- As hub.target_at has it; a view's functions are called with the rights of its reader, who has none there.
-        SELECT u.value AS target, u.day AS target_by FROM unnest(k.target_days, k.targets) u(day, value)
-        ORDER BY u.day < (now() AT TIME ZONE c.timezone)::date,
-                 abs(u.day - (now() AT TIME ZONE c.timezone)::date) LIMIT 1
-    ) t
+-- The KPIs of a catalogue in words (NULL: of the one in force), with the target of a moment.
+CREATE FUNCTION wall.kpi_of(version bigint DEFAULT NULL, at timestamptz DEFAULT now())
+RETURNS TABLE (
+    kpi text, "position" integer, name_id text, name_en text, programme text, programme_id text, programme_en text,
+    programme_start date, programme_end date, programme_owner text, reviews date[], next_review date, dimension text,
+    rpjmd_indicator text, rpjmd_code text, owner text, source text, source_verified boolean, kind text, form text,
+    unit text, direction text, baseline double precision, baseline_as_of date, target double precision, target_by date,
+    warning_at double precision, warning_clear double precision, critical_at double precision,
+    critical_clear double precision, minimum_sample bigint, runbook text, window_text text, effective_since date,
+    effective_until date
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT k.kpi, k.position, k.block #>> '{name,id}', k.block #>> '{name,en}', k.block #>> '{programme,programme}',
+           k.block #>> '{programme,name,id}', k.block #>> '{programme,name,en}',
+           (k.block #>> '{programme,start}')::date, (k.block #>> '{programme,end}')::date,
+           k.block #>> '{programme,owner}', r.reviews,
+           (SELECT min(d) FROM unnest(r.reviews) d WHERE d >= today.day), k.block ->> 'dimension',
+           k.block #>> '{rpjmd,indicator}', k.block #>> '{rpjmd,code}', k.block ->> 'owner', k.block #>> '{source,text}',
+           (k.block #>> '{source,verified}')::boolean, f.kind, k.block #>> '{measure,type}', k.block ->> 'unit',
+           k.direction, (k.block #>> '{baseline,value}')::double precision, (k.block #>> '{baseline,as_of}')::date,
+           hub.target_at(k.target_days, k.targets, today.day),
+           coalesce((SELECT min(d) FROM unnest(k.target_days) d WHERE d >= today.day),
+                    k.target_days[cardinality(k.target_days)]),
+           k.warning_at, k.warning_clear, k.critical_at, k.critical_clear, k.minimum_sample, k.block ->> 'runbook',
+           coalesce(k.block #>> '{window,rolling}', k.block #>> '{window,local}'), k.since, k.until
+    FROM hub.kpi k JOIN hub.figure f USING (figure_no)
+    CROSS JOIN LATERAL (SELECT ($2 AT TIME ZONE hub.timezone())::date AS day) today
     CROSS JOIN LATERAL (
         SELECT array_agg(d::date ORDER BY d) AS reviews FROM jsonb_array_elements_text(k.block #> '{programme,reviews}') d
     ) r
-    WHERE k.version = (SELECT max(version) FROM hub.catalogue);
+    WHERE k.version = coalesce($1, (SELECT max(c.version) FROM hub.catalogue c))
+$$;
+CREATE VIEW wall.kpi AS SELECT * FROM wall.kpi_of();
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA hub, wall FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION hub.note_statuses() TO hub_aggregator;
 GRANT SELECT ON wall.kpi, wall.kpi_now, wall.catalogue TO grafana_reader;
 GRANT EXECUTE ON FUNCTION wall.kpi_at(timestamptz, bigint), wall.kpi_value(text, timestamptz, timestamptz, bigint),
-    wall.kpi_series(text, timestamptz, timestamptz, interval, bigint), wall.catalogue_at(timestamptz) TO grafana_reader;
+    wall.kpi_series(text, timestamptz, timestamptz, interval, bigint), wall.catalogue_at(timestamptz),
+    wall.kpi_of(bigint, timestamptz) TO grafana_reader;

@@ -180,7 +180,8 @@ def test_net_lead_and_its_kpis(imported: RunningHub, log: Log) -> None:
     # Working days of eight hours.
     assert kpis["lead-mean"][1] == pytest.approx(net.mean_s / 28_800, rel=1e-12)
     assert kpis["lead-in-time"][1] == pytest.approx(100 * net.within(DAY) / 1_300, rel=1e-12)
-    assert kpis["lead-in-time"][2] == "warning"
+    # Above the warning at 80, though not yet clear of it at 85; nothing was shown before.
+    assert kpis["lead-in-time"][2] == "ok"
 
 
 @pytest.mark.parametrize("at", [datetime(2011, 5, 5, 12, tzinfo=UTC), datetime(2011, 12, 1, 9, 30, tzinfo=UTC)])

@@ -88,24 +88,22 @@ def ask(city: City, wall: Connection, reference: Reference, opds: set[str], wind
             if kpi.measure.type == "count" and n == 0:
                 continue  # nothing or silence: tests/kpi tells them apart
             assert close(value, right, kpi), (kpi.kpi, window, value, right)
-            if kpi.measure.type not in ("open", "overdue"):
-                summed = _series(wall, kpi.kpi, window, "1 day"), _series(wall, kpi.kpi, window, "1 hour")
-                whole = _whole(city, window)
-                assert [sum(step[1] or 0 for step in steps) for steps in summed] == [
-                    right_value(kpi, reference, whole, opds)[0],
-                    right_value(kpi, reference, (window[0] // HOUR * HOUR, -(-window[1] // HOUR) * HOUR), opds)[0],
-                ]
-            else:
-                for at, n in _series(wall, kpi.kpi, window, "1 hour"):
-                    assert n == right_value(kpi, reference, (0, at + HOUR), opds)[0], (kpi.kpi, at)
+            summed = {step: _series(wall, kpi.kpi, window, step) for step in ("1 day", "1 hour")}
+            # The first step holds the window's beginning whole, the last ends with it.
+            whole = {"1 day": (_day_start(city, window[0]), window[1]), "1 hour": (window[0] // HOUR * HOUR, window[1])}
+            for step, found in summed.items():
+                if kpi.measure.type not in ("open", "overdue"):
+                    right_n, _ = right_value(kpi, reference, whole[step], opds)
+                    assert sum(n or 0 for _, n in found) == right_n, (kpi.kpi, step)
+            for at, n in summed["1 hour"] if kpi.measure.type in ("open", "overdue") else ():
+                ends = min(at + HOUR, window[1])
+                assert n == right_value(kpi, reference, (0, ends), opds)[0], (kpi.kpi, at)
 
 
-def _whole(city: City, window: tuple[int, int]) -> tuple[int, int]:
-    """The window from the beginning of its first local day to the end of its last."""
-    day = "SELECT hub.day_start((%s::timestamptz AT TIME ZONE %s)::date + %s, %s)"
-    (first,) = city.owner.execute(day, (moment(window[0]), city.zone, 0, city.zone)).fetchone() or ()
-    (last,) = city.owner.execute(day, (moment(window[1] - 1), city.zone, 1, city.zone)).fetchone() or ()
-    return round(first.timestamp() * 1e6), round(last.timestamp() * 1e6)
+def _day_start(city: City, at: int) -> int:
+    day = "SELECT hub.day_start((%s::timestamptz AT TIME ZONE %s)::date, %s)"
+    (first,) = city.owner.execute(day, (moment(at), city.zone, city.zone)).fetchone() or ()
+    return round(first.timestamp() * 1e6)
 
 
 def _series(wall: Connection, kpi: str, window: tuple[int, int], step: str) -> list[tuple[int, int]]:

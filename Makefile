@@ -11,6 +11,7 @@ INSTALLED := $(VENV)/installed
 demo: setup ## a simulated city on the embedded stack; DURATION=60 ends it after a minute
 	$(BIN)/warroom demo $(if $(DURATION),--duration $(DURATION))
 
+test: export WARROOM_BROWSER = 1
 test: setup ## all tests, on the real servers; ARGS="-k name" for some of them
 	$(BIN)/pytest $(ARGS)
 
@@ -18,7 +19,7 @@ check: setup ## format, lint, import layers, types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
-	$(BIN)/mypy --strict -p opd_schemas -p opd_sdk -p services -p simulator -p deploy
+	$(BIN)/mypy --strict -p opd_schemas -p opd_sdk -p services -p simulator -p deploy -p dashboards
 
 bench: setup ## speeds, as ratios to this machine's ceiling
 	$(BIN)/python -m bench $(ARGS)
@@ -28,6 +29,8 @@ faults: setup ## the long form of the kill tests
 
 generate: setup ## files that are written from the schemas, and committed
 	$(BIN)/python -m opd_schemas.generate
+	$(BIN)/python -m dashboards.build
+	$(BIN)/python -m deploy.nats
 
 lock: setup ## requirements.lock from requirements.in; ARGS=--upgrade for newer versions
 	$(BIN)/pip install --quiet uv

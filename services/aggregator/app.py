@@ -11,6 +11,7 @@ import orjson
 import psycopg
 import structlog
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
+from faststream.exceptions import IncorrectState
 from nats.aio.msg import Msg
 from nats.js.errors import Error as JetStreamError
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_asgi_app
@@ -146,10 +147,14 @@ def create_app(settings: Settings) -> AsgiFastStream:
         while True:
             try:
                 await pulse.beat(broker.connection.jetstream(), pool)
+                await asyncio.sleep(pulse.EVERY_S)
+            except IncorrectState:
+                # The broker is connected once the service has started, a moment from now.
+                await asyncio.sleep(0.1)
             except (JetStreamError, nats.errors.Error, psycopg.Error, PoolTimeout) as error:
                 # The wall goes grey by itself when no pulse comes.
                 log.warning("no pulse; tried again in a few seconds", error=type(error).__name__)
-            await asyncio.sleep(pulse.EVERY_S)
+                await asyncio.sleep(pulse.EVERY_S)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:

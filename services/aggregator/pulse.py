@@ -3,7 +3,7 @@
 Figures are grey on the wall when it stops or the wait is long; with each beat it is remembered what the wall shows.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from nats.js import JetStreamContext
@@ -14,6 +14,8 @@ from services.db import Pool, load
 
 SQL = load(__file__)
 EVERY_S = 5.0
+#: A time-out of the reader's own is only a default, which a session can unset.
+_LONGEST_READ = timedelta(seconds=30)
 
 
 class _Step(NamedTuple):
@@ -47,9 +49,10 @@ async def _oldest(js: JetStreamContext, step: _Step) -> datetime | None:
 
 
 async def beat(js: JetStreamContext, pool: Pool) -> None:
-    """Look once, and write down what was seen and what the wall shows; of several workers one at a time does."""
+    """Look once, and write down what was seen and what the wall shows; end what the wall's readers ask for too long."""
     since = await waiting_since(js)
     async with pool.connection() as connection:
         await connection.execute(SQL["beat"], (since,))
     async with pool.connection() as connection:
         await connection.execute(SQL["note_statuses"])
+        await connection.execute(SQL["end_long_reads"], (_LONGEST_READ,))

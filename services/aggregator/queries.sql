@@ -253,3 +253,6 @@ ON CONFLICT (only_one) DO UPDATE SET at = excluded.at, waiting_since = excluded.
 
 -- name: note_statuses
 SELECT hub.note_statuses()
+
+-- name: end_long_reads
+SELECT hub.end_long_reads(%s)

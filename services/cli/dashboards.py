@@ -1,6 +1,7 @@
-"""`dashboards publish`: the committed dashboards into a Grafana."""
+"""`dashboards publish | preview`: the committed dashboards into a Grafana, or into a browser."""
 
 import os
+import socket
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
@@ -9,12 +10,14 @@ from urllib.parse import SplitResult, urlsplit
 import typer
 from rich.console import Console
 
+from dashboards.preview.serve import serve
 from dashboards.publish.client import GrafanaApi
 from dashboards.publish.errors import GrafanaError
 from dashboards.publish.plan import Finding, State, connect, mend
 from dashboards.publish.plan import plan as read_plan
 from dashboards.publish.wanted import DataSource, committed
 from services.cli.context import Context, err, out
+from services.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Dashboard Grafana / the Grafana dashboards.")
 #: Of one dashboard; who wants all of them looks at it in Grafana.
@@ -68,6 +71,30 @@ def publish(
         raise typer.Exit(1) from None
     if check and any(finding.state is not State.SAME for finding in found):
         raise typer.Exit(1)
+
+
+@app.command()
+def preview(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's own let others look.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+) -> None:
+    """Show the committed dashboards in a browser without a Grafana; `warroom up` does so too. Ctrl-C ends it."""
+    own: Context = context.obj
+    endpoints = own.endpoints()
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            raise typer.BadParameter(f"--host {host} --port {port} cannot be listened on: {error.strerror}") from None
+        settings = Settings(
+            nats_url=endpoints.nats_url_for("viewer"), database_url=endpoints.database_url_for("grafana_reader")
+        )
+        out.print(f"{own.say('Dinding', 'The wall')}: http://{host}:{listening.getsockname()[1]}/")
+        serve(settings, listening)
 
 
 def _grafana_url(text: str) -> SplitResult:

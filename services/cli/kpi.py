@@ -55,7 +55,7 @@ def kpi(
     elif id_ is not None:
         kpi_card.show(own, board, board.kpis[0], zone)
     else:
-        kpi_table.show(own, board, zone, then=then)
+        kpi_table.show(own, board, zone)
 
 
 def _window(text: str, at: datetime, zone: ZoneInfo) -> tuple[tuple[datetime, datetime], bool]:

@@ -26,7 +26,7 @@ _ORDER = (
 _RIGHT = frozenset({"value", "target", "achievement", "n", "heard", "late", "revision"})
 
 
-def show(own: Context, board: Board, zone: ZoneInfo, *, then: bool) -> None:
+def show(own: Context, board: Board, zone: ZoneInfo) -> None:
     say = own.say
     rank = {code: number for number, code in enumerate(DIMENSIONS)}
     kpis = sorted(board.kpis, key=lambda k: rank.get(k["dimension"], len(rank)))
@@ -56,15 +56,6 @@ def show(own: Context, board: Board, zone: ZoneInfo, *, then: bool) -> None:
     out.print(say("Satu KPI: warroom kpi ID", "One KPI: warroom kpi ID"), end="" if "kpi" not in columns else "\n")
     if "kpi" not in columns:
         out.print(say(" (ID tampak di terminal yang lebih lebar)", " (IDs show on a wider terminal)"))
-    if then:
-        version = board.version
-        out.print(
-            say(
-                f"Nilai, target, dan status menurut katalog {version}; nama dan satuan menurut katalog yang berlaku.",
-                f"Values, targets and statuses by catalogue {version}; names and units by the catalogue in force.",
-            ),
-            soft_wrap=True,
-        )
 
 
 def _headline(own: Context, board: Board, zone: ZoneInfo) -> Text:

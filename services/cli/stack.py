@@ -39,6 +39,7 @@ def up(
     endpoints = hub.up(own.state, catalogue, aggregators=workers)
     out.print(own.say("Hub berjalan.", "The hub runs."))
     database = conninfo_to_dict(endpoints.database_url)
+    out.print(f"  {own.say('dinding', 'the wall')}    {hub.preview_url(Stack(own.state))}")
     # Addresses only: either URL may carry a password.
     out.print(f"  NATS       {urlsplit(endpoints.nats_url).netloc.rpartition('@')[2]}")
     out.print(f"  PostgreSQL {database.get('host', '')}:{database.get('port', 5432)}/{database.get('dbname', '')}")

@@ -476,4 +476,14 @@ CREATE VIEW wall.app AS
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA hub, wall FROM PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA wall TO grafana_reader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA wall TO grafana_reader;
-ALTER ROLE grafana_reader CONNECTION LIMIT 40;
+ALTER ROLE grafana_reader CONNECTION LIMIT 20;
+
+-- Whoever may read may ask for what takes hours; the aggregator ends it.
+GRANT grafana_reader TO CURRENT_USER WITH INHERIT TRUE;
+CREATE FUNCTION hub.end_long_reads(longest interval) RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (count(*) FILTER (WHERE pg_terminate_backend(a.pid)))::integer FROM pg_stat_activity a
+    WHERE a.usename = 'grafana_reader' AND a.datname = current_database() AND now() - a.xact_start > longest
+$$;
+REVOKE EXECUTE ON FUNCTION hub.end_long_reads(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION hub.end_long_reads(interval) TO hub_aggregator;

@@ -1,5 +1,6 @@
 """Each role may do its work and nothing else: the reader sees the wall, the workers only add to what was received."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -121,9 +122,32 @@ def test_the_reader_changes_nothing(reader: Reader, statement: str) -> None:
         reader.execute(statement.encode())
 
 
-def test_the_reader_ends_what_takes_long(reader: Reader) -> None:
+def test_the_reader_ends_what_takes_long(reader: Reader, owner: Owner) -> None:
     assert reader.execute("SHOW statement_timeout").fetchone() == ("15s",)
     assert reader.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
+    assert owner.query("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'grafana_reader'") == [(20,)]
+    for sleep in ("pg_sleep(1)", "pg_sleep_for('1 second')", "pg_sleep_until(now())"):
+        with pytest.raises(InsufficientPrivilege):
+            reader.execute(f"SELECT {sleep}".encode())
+
+
+async def test_what_the_reader_asks_for_too_long_is_ended(database: Database) -> None:
+    """The time-out is a setting that a session may lift; the hub ends its query all the same, and no other's."""
+    with (
+        psycopg.connect(database.url_for("grafana_reader"), autocommit=True) as patient,
+        psycopg.connect(database.url_for("hub_aggregator"), autocommit=True) as aggregator,
+    ):
+        patient.execute("SET statement_timeout = 0")
+        endless = asyncio.create_task(
+            asyncio.to_thread(patient.execute, "SELECT count(*) FROM generate_series(1, 1000000000000)")
+        )
+        assert aggregator.execute("SELECT hub.end_long_reads('1 hour')").fetchone() == (0,)
+        async with asyncio.timeout(60):
+            while aggregator.execute("SELECT hub.end_long_reads('0.2 seconds')").fetchone() == (0,):
+                await asyncio.sleep(0.05)
+            with pytest.raises(psycopg.errors.AdminShutdown):
+                await endless
+        assert aggregator.execute("SELECT 1").fetchone() == (1,)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""`python -m bench`: the hub's pace beside this machine's raw ceiling, its latency at a steady rate, its memory."""
+"""`python -m bench`: the hub's pace beside this machine's raw ceiling, its latency at a steady rate, its memory.
+
+`python -m bench kpis`: what the wall's figures cost with 1, 5 and 10 million events stored.
+"""
 
 import argparse
 import asyncio
@@ -9,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import backlog, live
+from bench import backlog, kpis, live
 from bench.backlog import Pace
 from bench.city import City, messages
 from bench.live import Live
@@ -31,6 +34,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5, help="runs of each; the median counts (%(default)s)")
     parser.add_argument("--seconds", type=float, default=20, help="length of each steady stream (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="5,000 events, one run, 3 seconds: does it run at all?")
+    cost = parser.add_subparsers(dest="part").add_parser("kpis", help="the cost of the wall's figures")
+    cost.add_argument("--events", dest="sizes", type=int, nargs="+", default=kpis.SIZES, help="(%(default)s)")
     options = parser.parse_args()
     if options.quick:
         options.events, options.runs, options.seconds = 5_000, 1, 3
@@ -112,7 +117,10 @@ def main() -> None:
     with progress.status("the stack starts ..."):
         catalogue = load(_CATALOGUE)
     with machine(catalogue) as target:
-        asyncio.run(_measure(target, options))
+        if options.part == "kpis":
+            kpis.print_sizes([asyncio.run(kpis.measure(target, events, progress)) for events in options.sizes])
+        else:
+            asyncio.run(_measure(target, options))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from services.sql.runner import migrate
 
 INGEST = "ingest"
 AGGREGATOR = "aggregator"
+PREVIEW = "preview"
 #: The ready city, for a hub that has no catalogue yet.
 SAMPLE = Path("schemas/catalogue")
 #: Seconds for a service to start on a busy machine.
@@ -73,7 +74,23 @@ def programs(stack: Stack, endpoints: Endpoints, *, aggregators: int = 1) -> lis
             },
         )
         for name, service in [(INGEST, INGEST), *((worker, AGGREGATOR) for worker in workers)]
+    ] + [
+        # What Grafana would show, for whoever has none at hand; it reads, and nothing else.
+        Program(
+            PREVIEW,
+            [sys.executable, "-m", "dashboards.preview"],
+            {
+                "WARROOM_NATS_URL": endpoints.nats_url_for("viewer"),
+                "WARROOM_DATABASE_URL": endpoints.database_url_for("grafana_reader"),
+                "WARROOM_HTTP_PORT": str(stack.port(PREVIEW)),
+            },
+        )
     ]
+
+
+def preview_url(stack: Stack) -> str:
+    """Where the wall is shown on this machine."""
+    return f"http://127.0.0.1:{stack.port(PREVIEW)}/"
 
 
 def up(state: Path, folder: Path | None, *, aggregators: int = 1) -> Endpoints:

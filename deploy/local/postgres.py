@@ -26,7 +26,7 @@ ROLES = {
     OWNER: " CREATEROLE CREATEDB",
     "hub_ingest": "",
     "hub_aggregator": "",
-    "grafana_reader": " CONNECTION LIMIT 10",
+    "grafana_reader": "",
 }
 
 _BIN = "/usr/lib/postgresql/17/bin"
@@ -160,6 +160,12 @@ def reach(url: str) -> None:
         raise StackError(f"no connection to WARROOM_DATABASE_URL: {said}; correct it, or unset it") from None
 
 
+#: A reader that sleeps holds its connection and never its processor: no time-out of ours would be to the point.
+_NO_SLEEP = """
+REVOKE EXECUTE ON FUNCTION pg_sleep(double precision), pg_sleep_for(interval), pg_sleep_until(timestamptz) FROM PUBLIC
+"""
+
+
 def bootstrap(memory: Memory) -> None:
     """Create what is missing of the roles, the extension and the database. May run any number of times."""
     with psycopg.connect(url(memory, SUPERUSER, "postgres"), autocommit=True) as connection:
@@ -179,5 +185,6 @@ def bootstrap(memory: Memory) -> None:
             # In the template, so that every database which the owner creates (tests do) has it as well.
             with psycopg.connect(url(memory, SUPERUSER, "template1"), autocommit=True) as template:
                 template.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+                template.execute(_NO_SLEEP)
             create = sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
             connection.execute(create)

@@ -17,6 +17,10 @@ if [ "$python" = python3 ]; then
     need python3 python3
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 fi
+if [ "${WARROOM_BROWSER:-}" = 1 ]; then # the tests of what a browser shows
+    need chromium chromium
+    [ -n "$(fc-list 2>/dev/null)" ] || missing="$missing fonts-dejavu-core"
+fi
 if [ -z "${WARROOM_DATABASE_URL:-}" ]; then # the embedded TimescaleDB
     need mmdebstrap mmdebstrap
     need bwrap bubblewrap

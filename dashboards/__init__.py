@@ -1,0 +1,1 @@
+"""Grafana dashboards as code: one source for Grafana itself and for the wall preview."""

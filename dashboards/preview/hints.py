@@ -1,0 +1,50 @@
+"""Hears `kpi.changed` on NATS and passes each hint on; without the broker the preview goes on reading every 5 s."""
+
+import asyncio
+from collections.abc import Callable
+
+import nats
+import nats.errors
+import structlog
+from nats.aio.msg import Msg
+
+from opd_schemas import subjects
+
+_RETRY_S = 1.0
+log = structlog.get_logger("preview")
+
+
+async def listen(url: str, hint: Callable[[], None]) -> None:
+    """Run as a task for the life of the process; it connects for ever, from the first attempt on."""
+
+    async def complain(error: Exception) -> None:
+        log.warning("the broker does not answer", error=type(error).__name__)
+
+    async def reconnected() -> None:
+        # Hints were lost in between.
+        hint()
+
+    async def heard(_: Msg) -> None:
+        hint()
+
+    while True:
+        try:
+            client = await nats.connect(
+                url,
+                name="warroom-preview",
+                inbox_prefix=b"_INBOX_viewer",
+                connect_timeout=5,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=_RETRY_S,
+                error_cb=complain,
+                reconnected_cb=reconnected,
+            )
+            break
+        except (nats.errors.Error, OSError) as error:
+            await complain(error)
+            await asyncio.sleep(_RETRY_S)
+    try:
+        await client.subscribe(subjects.KPI_CHANGED, cb=heard)
+        await asyncio.Event().wait()
+    finally:
+        await client.close()

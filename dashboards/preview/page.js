@@ -1,0 +1,298 @@
+// The wall: reads a Grafana dashboard's JSON, lays out its panels, and redraws those whose figures the server pushes.
+"use strict";
+
+const TEXTS = {
+  id: {
+    live: "Langsung",
+    stale: ["DATA LAMA", "stale"],
+    since: ["sejak", "since"],
+    columns: "kolom lagi",
+    rows: "baris lagi",
+    none: "Belum ada data",
+    unreachable: "basis data tidak menjawab",
+    silent: "hub tidak memberi tanda hidup",
+    lag: "hub tertinggal",
+    lost: "sambungan ke server terputus; menyambung kembali",
+    starting: "Menunggu server …",
+    all: "Semua",
+    problems: {
+      unreachable: "Basis data tidak menjawab; dicoba lagi sebentar lagi.",
+      too_long: "Kueri ini terlalu lama, jadi dihentikan; persempit waktu atau saringannya.",
+      refused: "Kueri panel ini tidak dapat dijalankan",
+      drawing: "Panel ini tidak dapat digambar",
+    },
+    units: { s: "dtk", m: "mnt", h: "jam", d: "hari" },
+  },
+  en: {
+    live: "Live",
+    stale: ["STALE"],
+    since: ["since"],
+    columns: "more columns",
+    rows: "more rows",
+    none: "No data yet",
+    unreachable: "the database does not answer",
+    silent: "the hub gives no sign of life",
+    lag: "the hub is behind",
+    lost: "connection to the server lost; connecting again",
+    starting: "Waiting for the server …",
+    all: "All",
+    problems: {
+      unreachable: "The database does not answer; trying again shortly.",
+      too_long: "This query took too long and was ended; narrow its time or its filters.",
+      refused: "This panel's query cannot be run",
+      drawing: "This panel cannot be drawn",
+    },
+    units: { s: "s", m: "min", h: "h", d: "d" },
+  },
+};
+
+const GAP = 8,
+  FIT_BELOW_ROWS = 40,
+  BEATS_LOST_MS = 8000,
+  RETRY_MS = 2000,
+  RESIZED_MS = 150;
+const TALL = { stat: 130, gauge: 180, timeseries: 240, geomap: 340 };
+
+const asked = new URLSearchParams(location.search);
+const wall = document.getElementById("wall");
+const said = (id) => document.getElementById(id);
+// What is on the screen: the dashboard as the server gave it, and by panel id its latest results and its element.
+let shown = null,
+  results = new Map(),
+  boxes = new Map(),
+  source = null,
+  heardAt = null,
+  playlist = null,
+  retry = null;
+let opened = new Set(asked.getAll("row"));
+
+const text = () => TEXTS[shown?.lang ?? asked.get("lang")] ?? TEXTS.id;
+const phone = () => innerWidth <= 700;
+const locale = () => (shown?.lang === "en" ? "en-GB" : "id-ID");
+
+// Those in view: a closed row's panels are not.
+function panels() {
+  return shown.dashboard.panels.flatMap((panel) =>
+    panel.type === "row" && opened.has(String(panel.id)) ? [panel, ...(panel.panels ?? [])] : [panel],
+  );
+}
+
+function layOut() {
+  boxes = new Map();
+  let pushed = 0,
+    bottom = 0;
+  const place = (panel) => {
+    const { x, y, w, h } = panel.gridPos;
+    const element = make("section", { className: `panel ${panel.type}${panel.transparent ? " transparent" : ""}` });
+    element.dataset.panel = panel.id;
+    element.style.gridColumn = `${x + 1} / span ${w}`;
+    element.style.gridRow = `${y + 1 + pushed} / span ${h}`;
+    element.style.setProperty("--tall", `${TALL[panel.type] ?? 120}px`);
+    if (panel.title) element.append(make("h2", { textContent: panel.title, title: panel.description ?? "" }));
+    if (panel.type !== "row") {
+      const box = make("div", { className: "body" });
+      boxes.set(panel.id, box);
+      element.append(box);
+    }
+    bottom = Math.max(bottom, y + h + pushed);
+    wall.append(element);
+    return element;
+  };
+  wall.replaceChildren();
+  // As they are read: on a narrow screen this is their order.
+  const ordered = [...shown.dashboard.panels].sort((a, b) => a.gridPos.y - b.gridPos.y || a.gridPos.x - b.gridPos.x);
+  for (const panel of ordered) {
+    const element = place(panel);
+    if (panel.type !== "row" || !panel.panels?.length) continue;
+    const key = String(panel.id),
+      isOpen = opened.has(key),
+      title = element.querySelector("h2");
+    title.prepend(isOpen ? "▾ " : "▸ ");
+    title.classList.add("fold");
+    title.onclick = () => {
+      if (!opened.delete(key)) opened.add(key);
+      load();
+    };
+    if (!isOpen) continue;
+    panel.panels.forEach(place);
+    // What is opened takes its own room; what follows moves down.
+    pushed += Math.max(...panel.panels.map(({ gridPos }) => gridPos.y + gridPos.h)) - panel.gridPos.y - panel.gridPos.h;
+  }
+  scale(bottom);
+}
+
+// On a wall the whole dashboard fits the screen; letters grow with it, to be read from four metres.
+function scale(rows) {
+  const kiosk = document.body.classList.contains("kiosk"),
+    root = document.documentElement.style;
+  root.setProperty(
+    "--base",
+    phone() ? "16px" : `${Math.max(14, Math.min(innerWidth / 1920, innerHeight / 1080) * (kiosk ? 22 : 18))}px`,
+  );
+  const room = innerHeight - wall.getBoundingClientRect().top - 2 * GAP,
+    fitted = (room - (rows - 1) * GAP) / rows;
+  root.setProperty(
+    "--row",
+    kiosk && rows <= FIT_BELOW_ROWS ? `${fitted}px` : `${Math.max(30, rows <= 24 ? fitted : 0)}px`,
+  );
+}
+
+function renderAll() {
+  for (const panel of panels()) if (boxes.has(panel.id)) render(panel);
+}
+
+// Another dashboard, looked at in the same way.
+function address(uid) {
+  const query = new URLSearchParams([...asked].filter(([name]) => name === "kiosk" || name === "playlist"));
+  return `/d/${encodeURIComponent(uid)}${query.size ? `?${query}` : ""}`;
+}
+
+function navigation() {
+  const here = make("a", { textContent: shown.dashboard.title });
+  here.setAttribute("aria-current", "page");
+  const links = (shown.dashboard.links ?? []).filter((link) => link.url?.startsWith("/d/"));
+  const own = playlist.filter((one) => one.lang === shown.lang && one.uid !== shown.dashboard.uid);
+  const others = links.length
+    ? links.map((link) => make("a", { href: link.url, textContent: link.title }))
+    : own.map((one) => make("a", { href: address(one.uid), textContent: one.title }));
+  const choices = shown.variables
+    .filter((variable) => !variable.hidden)
+    .map((variable) => {
+      const select = make("select", { multiple: false });
+      select.dataset.variable = variable.name;
+      if (variable.all) select.append(new Option(text().all, "$__all"));
+      select.append(...variable.options.map(([title, value]) => new Option(title, value)));
+      select.value = variable.chosen[0];
+      select.onchange = () => {
+        const query = new URLSearchParams(location.search);
+        query.set(`var-${variable.name}`, select.value);
+        location.search = query;
+      };
+      return make("label", {}, variable.label, select);
+    });
+  said("nav").replaceChildren(here, ...others, ...choices);
+}
+
+function fresh(since, reason) {
+  const box = said("fresh"),
+    words = text(),
+    isLive = reason === "live";
+  box.className = isLive ? "live" : "stale";
+  document.body.classList.toggle("stale", !isLive);
+  if (isLive) return box.replaceChildren(words.live);
+  const dates = words.stale.map((word, at) => (since === null ? word : `${word} ${words.since[at]} ${moment(since)}`));
+  box.replaceChildren(dates.join(" / "), make("small", { textContent: words[reason] }));
+}
+
+function lost() {
+  if (shown) fresh(heardAt ?? Date.now(), "lost");
+}
+
+function listen(uid, query) {
+  source?.close();
+  source = new EventSource(`/stream/${encodeURIComponent(uid)}?${query}`);
+  const own = source,
+    on = (name, act) =>
+      own.addEventListener(name, (event) => {
+        heardAt = Date.now();
+        act(JSON.parse(event.data));
+      });
+  on("hello", ({ build }) => {
+    if (build !== shown.build) location.reload();
+  });
+  on("panel", ({ id, results: found }) => {
+    results.set(id, found);
+    const panel = panels().find((one) => one.id === id);
+    if (panel && boxes.has(id)) render(panel);
+  });
+  on("fresh", ({ since, reason }) => fresh(since === null ? null : Date.parse(since), reason));
+  own.onerror = () => {
+    lost();
+    // It tries again by itself, unless the server answered with an error.
+    if (own.readyState === EventSource.CLOSED && own === source) again();
+  };
+}
+
+async function fetched(path) {
+  const response = await fetch(path, { cache: "no-store" });
+  if (!response.ok) throw Object.assign(new Error(await response.text()), { final: response.status < 500 });
+  return response.json();
+}
+
+// One attempt at a time, however many reasons there are for it.
+function again(...uid) {
+  clearTimeout(retry);
+  retry = setTimeout(load, RETRY_MS, ...uid);
+}
+
+async function load(uid = decodeURIComponent(location.pathname.split("/d/")[1] ?? "")) {
+  source?.close();
+  clearTimeout(retry);
+  try {
+    playlist = await fetched("/dashboards");
+    uid ||= (playlist.find((one) => one.lang === asked.get("lang")) ?? playlist[0])?.uid;
+    if (!uid) throw Object.assign(new Error("no dashboards: run `make generate`"), { final: true });
+    const query = new URLSearchParams(
+      [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("var-")),
+    );
+    shown = await fetched(`/dashboards/${encodeURIComponent(uid)}?${query}`);
+    for (const row of opened) query.append("row", row);
+    results = new Map();
+    document.documentElement.lang = shown.lang;
+    document.title = `${shown.dashboard.title} · ${shown.city.name}`;
+    said("city").textContent = shown.city.name;
+    said("title").textContent = shown.dashboard.title;
+    tick();
+    navigation();
+    layOut();
+    renderAll();
+    listen(uid, query);
+  } catch (error) {
+    lost();
+    if (!shown)
+      wall.replaceChildren(
+        make("div", { className: "said", textContent: error.final ? error.message : text().starting }),
+      );
+    if (!error.final) again(uid);
+  }
+}
+
+function tick() {
+  if (shown) said("clock").textContent = clock(new Date(), { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  // A connection that is dead without an error, such as over a network that fell silent.
+  if (heardAt && Date.now() - heardAt > BEATS_LOST_MS && source?.readyState === EventSource.OPEN) {
+    lost();
+    load();
+  }
+}
+
+function next() {
+  const own = playlist.filter((one) => one.lang === shown.lang && one.inTurn),
+    at = own.findIndex((one) => one.uid === shown.dashboard.uid);
+  if (!own.length) return;
+  const { uid } = own[(at + 1) % own.length];
+  history.replaceState(null, "", address(uid));
+  opened = new Set();
+  load(uid);
+}
+
+document.body.classList.toggle("kiosk", asked.has("kiosk"));
+let resized;
+addEventListener("resize", () => {
+  clearTimeout(resized);
+  resized = setTimeout(() => {
+    if (shown) {
+      layOut();
+      renderAll();
+    }
+  }, RESIZED_MS);
+});
+setInterval(tick, 1000);
+if (Number(asked.get("playlist")) > 0)
+  setInterval(
+    () => {
+      if (shown) next();
+    },
+    Math.max(5, Number(asked.get("playlist"))) * 1000,
+  );
+load();

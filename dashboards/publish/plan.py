@@ -1,0 +1,160 @@
+"""Reads a Grafana and says, thing by thing, how it stands to what is committed. Nothing is written here.
+
+A finding that needs a write carries it, bound to the version that was read: `mend` carries out, `--check` only tells.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+
+from dashboards.publish import errors
+from dashboards.publish.compare import NOTHING, Difference, dashboard_differences, differences
+from dashboards.publish.grafana import FoundDataSource, Grafana, Json
+from dashboards.publish.wanted import FOLDERS, TAG, Dashboard, DataSource, Folder
+
+#: Left in a dashboard's history with each of our saves: a last save without it was somebody's own.
+MESSAGE = "warroom dashboards publish"
+
+
+class State(StrEnum):
+    """How a thing in Grafana stands to the committed one."""
+
+    SAME = "same"
+    MISSING = "missing"
+    OUTDATED = "outdated"
+    HAND_MADE = "hand_made"
+    SURPLUS = "surplus"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One folder, data source or dashboard; `by` saved a hand-made change; `write` mends it, if it is ours to mend."""
+
+    kind: str
+    uid: str
+    title: str
+    state: State
+    differences: Sequence[Difference] = ()
+    by: str = ""
+    write: Callable[[], None] | None = None
+    provisioned: bool = False
+
+
+def plan(grafana: Grafana, dashboards: Iterable[Dashboard], source: DataSource | None) -> Iterator[Finding]:
+    """What stands there, in the order in which it is to be mended; `source` None: the data source must be there."""
+    for folder in FOLDERS:
+        yield _folder(grafana, folder)
+    yield _data_source(grafana, source)
+    known = set()
+    for dashboard in dashboards:
+        known.add(dashboard.uid)
+        yield _dashboard(grafana, dashboard)
+    for hit in grafana.list_dashboards(folders=[folder.uid for folder in FOLDERS], tag=TAG):
+        if hit.uid not in known:
+            yield Finding("dashboard", hit.uid, hit.title, State.SURPLUS)
+
+
+def mend(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Carry out the writes one by one, each finding given back once it is in order; stopped half-way, run it again."""
+    for finding in findings:
+        if finding.provisioned and finding.state is not State.SAME:
+            raise errors.Provisioned(f"{finding.kind} {finding.uid}")
+    for finding in findings:
+        if finding.write is not None:
+            finding.write()
+        yield finding
+
+
+def connect(grafana: Grafana, source: DataSource | None) -> None:
+    """Grafana can query the database. A password cannot be read back, so one that fails is set anew, once."""
+    fault = grafana.data_source_fault(DataSource.UID)
+    if fault is not None and source is not None and source.password is not None:
+        found = grafana.find_data_source(DataSource.UID)
+        if found is not None and not found.read_only:
+            grafana.replace_data_source(DataSource.UID, _replacement(found, source))
+            fault = grafana.data_source_fault(DataSource.UID)
+    if fault is not None:
+        raise errors.DataSourceSilent(grafana.where, DataSource.UID, fault)
+
+
+def _folder(grafana: Grafana, folder: Folder) -> Finding:
+    found = grafana.find_folder(folder.uid)
+    tell = partial(Finding, "folder", folder.uid, folder.title)
+    if found is None:
+        return tell(State.MISSING, write=partial(grafana.create_folder, folder.uid, folder.title))
+    if apart := differences({"title": folder.title}, {"title": found.title}):
+        rename = partial(grafana.rename_folder, folder.uid, folder.title, found.version)
+        return tell(State.OUTDATED, apart, write=rename)
+    return tell(State.SAME)
+
+
+def _data_source(grafana: Grafana, source: DataSource | None) -> Finding:
+    uid = DataSource.UID
+    found = grafana.find_data_source(uid)
+    if found is None:
+        if source is None:
+            raise errors.DataSourceMissing(grafana.where, uid)
+        return Finding(
+            "data source", uid, source.NAME, State.MISSING, write=partial(_create_data_source, grafana, source)
+        )
+    if found.type != DataSource.TYPE:
+        raise errors.DataSourceOtherType(grafana.where, uid, found.type, DataSource.TYPE)
+    tell = partial(Finding, "data source", uid, found.name, provisioned=found.read_only)
+    if source is None:
+        return tell(State.SAME)
+    wanted = source.settings()
+    there = found.model_dump(include={"name", "type", "access", "url", "user"})
+    # Settings that are not ours, such as the size of the pool, are the operator's.
+    there["jsonData"] = {name: found.json_data[name] for name in wanted["jsonData"] if name in found.json_data}
+    apart = differences(wanted, there)
+    if not found.secure_json_fields.get("password"):
+        apart.append(Difference("secureJsonData.password", "***", NOTHING))
+    if apart:
+        return tell(State.OUTDATED, apart, write=partial(_replace_data_source, grafana, source, found))
+    return tell(State.SAME)
+
+
+def _create_data_source(grafana: Grafana, source: DataSource) -> None:
+    if source.password is None:
+        raise errors.PasswordMissing(source.UID, source.user)
+    secret = {"password": source.password}
+    grafana.create_data_source({"uid": source.UID, **source.settings(), "secureJsonData": secret})
+
+
+def _replace_data_source(grafana: Grafana, source: DataSource, found: FoundDataSource) -> None:
+    if source.password is None and not found.secure_json_fields.get("password"):
+        raise errors.PasswordMissing(source.UID, source.user)
+    grafana.replace_data_source(source.UID, _replacement(found, source))
+
+
+def _replacement(found: FoundDataSource, source: DataSource) -> Json:
+    """Our settings over those found, and the password if it is known; without one Grafana keeps its own."""
+    wanted = source.settings()
+    body = {
+        **wanted,
+        "uid": source.UID,
+        "isDefault": found.is_default,
+        "jsonData": {**found.json_data, **wanted["jsonData"]},
+        "version": found.version,
+    }
+    return body if source.password is None else {**body, "secureJsonData": {"password": source.password}}
+
+
+def _dashboard(grafana: Grafana, wanted: Dashboard) -> Finding:
+    found = grafana.find_dashboard(wanted.uid)
+    save = partial(grafana.save_dashboard, wanted.content, folder=wanted.folder, message=MESSAGE)
+    tell = partial(Finding, "dashboard", wanted.uid, wanted.title)
+    if found is None:
+        return tell(State.MISSING, write=partial(save, version=0))
+    tell = partial(tell, provisioned=found.meta.provisioned)
+    apart = dashboard_differences(wanted.content, found.dashboard)
+    if found.meta.folder_uid != wanted.folder:
+        apart.insert(0, Difference("meta.folderUid", wanted.folder, found.meta.folder_uid or "general"))
+    if not apart:
+        return tell(State.SAME)
+    save = partial(save, version=found.version)
+    last = grafana.last_save(wanted.uid)
+    if last.message == MESSAGE or found.meta.provisioned:
+        return tell(State.OUTDATED, apart, write=save)
+    return tell(State.HAND_MADE, apart, by=last.created_by, write=save)

@@ -1,0 +1,175 @@
+"""The committed dashboards: as their source writes them, readable by Grafana's own models, alike in both languages."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from dashboards import look
+from dashboards.build import documents
+from dashboards.screen import TITLES
+from dashboards.statements import statement
+from dashboards.words import DIMENSIONS, REASONS, REFUSALS, STATUSES, UNITS
+from opd_schemas.catalogue import Catalogue
+from opd_schemas.judgement import Status
+from opd_schemas.kpi import DIMENSIONS as KNOWN_DIMENSIONS
+from opd_schemas.kpi import Kpi
+from opd_schemas.refusal import Reason as Refused
+from tests.dashboards.committed import FOLDER, Panel, dashboards, panels
+
+#: What the wall preview draws as Grafana does.
+_FORMS = {"stat", "timeseries", "bargauge", "gauge", "table", "state-timeline", "geomap", "text"}
+_BOTH = pytest.mark.parametrize("dashboard", dashboards(), ids=lambda each: each["uid"])
+_EACH = pytest.mark.parametrize("panel", panels(), ids=str)
+
+
+def test_what_is_committed_is_what_the_source_writes(catalogue: Catalogue) -> None:
+    written = dict(documents(catalogue))
+    assert written == {
+        str(path.relative_to(FOLDER)): path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.json")
+    }
+
+
+@_BOTH
+def test_grafanas_own_models_read_it_back(dashboard: dict[str, Any]) -> None:
+    register_default_plugins()
+    read = Dashboard.from_json(dashboard)
+    assert read.uid == dashboard["uid"]
+    again = json.loads(json.dumps(read, cls=JSONEncoder))
+    assert [each["id"] for each in again["panels"]] == [each["id"] for each in dashboard["panels"]]
+    assert [each.get("options") for each in again["panels"]] == [each.get("options") for each in dashboard["panels"]]
+
+
+@_BOTH
+def test_every_dashboard_has_what_all_have(dashboard: dict[str, Any], catalogue: Catalogue) -> None:
+    english = dashboard["uid"].endswith("-en")
+    assert dashboard["uid"].removesuffix("-en") in TITLES
+    assert dashboard["tags"] == ["warroom", "en" if english else "id"]
+    assert dashboard["timezone"] == catalogue.city.timezone
+    assert dashboard["editable"] is False
+    assert dashboard["schemaVersion"] == 39
+    linked = {link["url"].removeprefix("/d/") for link in dashboard["links"]}
+    suffix, other = ("-en", "") if english else ("", "-en")
+    own = dashboard["uid"].removesuffix("-en")
+    assert linked == {uid + suffix for uid in TITLES if uid != own} | {own + other}
+
+
+@_BOTH
+def test_panels_have_their_own_ids_and_places(dashboard: dict[str, Any]) -> None:
+    own = [panel.body for panel in panels() if panel.dashboard["uid"] == dashboard["uid"]]
+    ids = [body["id"] for body in own] + [each["id"] for each in dashboard["panels"] if each["type"] == "row"]
+    assert len(set(ids)) == len(ids)
+    taken: set[tuple[int, int]] = set()
+    for body in dashboard["panels"]:
+        at = body["gridPos"]
+        assert at["x"] + at["w"] <= 24
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not cells & taken
+        taken |= cells
+
+
+@_EACH
+def test_every_panel_says_what_it_is(panel: Panel) -> None:
+    body = panel.body
+    assert body["type"] in _FORMS
+    if body["type"] == "text":
+        return
+    assert body["description"]
+    assert body["fieldConfig"]["defaults"]["noValue"]
+    (target,) = body["targets"]
+    assert target["datasource"] == body["datasource"]
+    if panel.sql is not None:
+        assert body["datasource"] == {"type": "grafana-postgresql-datasource", "uid": "warroom-timescaledb"}
+        assert (target["rawQuery"], target["editorMode"]) == (True, "code")
+        assert target["format"] == ("time_series" if body["type"] == "timeseries" else "table")
+
+
+@_EACH
+def test_variables_stand_quoted_only(panel: Panel) -> None:
+    names = [each["name"] for each in panel.dashboard.get("templating", {}).get("list", [])]
+    sql = panel.sql or ""
+    for name in names:
+        bare = sql.replace("${" + name + ":sqlstring}", "")
+        assert f"${name}" not in bare
+        assert "${" + name not in bare
+    assert "${" not in "".join(part.partition(":sqlstring}")[2] for part in sql.split("${")[1:])
+
+
+def test_the_wall_fits_a_big_screen_and_asks_little() -> None:
+    wall = next(each for each in dashboards() if each["uid"] == "warroom-city-wall")
+    height = max(body["gridPos"]["y"] + body["gridPos"]["h"] for body in wall["panels"])
+    assert height * 38 <= 1080 - 120
+    assert sum("rawSql" in target for body in wall["panels"] for target in body.get("targets", [])) == 3
+
+
+def test_both_sets_are_one() -> None:
+    """The same panels, queries and places; only words differ."""
+    sets: dict[str, list[Any]] = {"id": [], "en": []}
+    for panel in sorted(panels(), key=lambda each: (each.dashboard["uid"].removesuffix("-en"), each.body["id"])):
+        body = panel.body
+        sql = (panel.sql or "").replace("name_en", "name_id").replace("programme_en", "programme_id")
+        sets[panel.dashboard["tags"][1]].append((body["id"], body["type"], body["gridPos"], panel.columns, sql))
+    assert sets["id"] == sets["en"]
+
+
+def test_words_cover_all_codes() -> None:
+    assert STATUSES.keys() == set(Status)
+    assert REFUSALS.keys() == set(Refused)
+    assert DIMENSIONS.keys() == set(KNOWN_DIMENSIONS)
+    assert {"suppressed", "building", "silent", "hub_lag", "good", "raised", "held"} <= REASONS.keys()
+    offered = statement("variables.dimensions", lang="id")
+    for code, words in DIMENSIONS.items():
+        assert f"('{code}', '{words.id}', '{words.en}')" in offered
+
+
+def test_no_status_but_ok_is_green() -> None:
+    assert [status for status, colour in look.STATUS_COLOURS.items() if colour == look.GREEN] == ["ok"]
+    assert len(set(look.STATUS_COLOURS.values())) == len(STATUSES)
+
+
+def _panel_of(kpi: Kpi) -> Panel:
+    """Found by the query that names it."""
+    return next(panel for panel in panels() if f"'{kpi.kpi}'" in (panel.sql or ""))
+
+
+def test_the_panel_of_a_kpi_follows_the_catalogue(catalogue: Catalogue) -> None:
+    for kpi in catalogue.kpis:
+        body = _panel_of(kpi).body
+        assert body["title"] in (kpi.name.id, kpi.name.en)
+        steps = body["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        raised = {step["value"] for step in steps if step["value"] is not None}
+        assert raised == {kpi.thresholds.warning.at, kpi.thresholds.critical.at}
+        worst = steps[-1] if kpi.direction == "lower" else steps[0]
+        assert worst["color"] == look.RED
+
+
+@pytest.mark.parametrize(
+    ("unit", "lang", "expected"),
+    [
+        ("percent", "id", "percent"),
+        ("count", "en", "short"),
+        ("minutes", "id", "suffix: menit"),
+        ("working_days", "id", "suffix: hari kerja"),
+        ("working_days", "en", "suffix: working days"),
+    ],
+)
+def test_units_of_the_catalogue(unit: str, lang: Any, expected: str) -> None:
+    assert unit in UNITS
+    assert look.unit(unit, lang) == expected
+
+
+def test_a_code_that_is_none_never_reaches_sql() -> None:
+    with pytest.raises(ValueError, match="no code"):
+        statement("ledger.series", lang="id", kpi="x'); DROP TABLE hub.event; --")
+
+
+def test_the_chosen_limit_is_one_of_the_catalogue(catalogue: Catalogue) -> None:
+    known = {each.limit for each in catalogue.limits if (each.kind, each.duration) == ("queue", "wait")}
+    queues = next(each for each in dashboards() if each["uid"] == "warroom-queues")
+    chosen = next(each for each in queues["templating"]["list"] if each["name"] == "limit")["current"]["value"]
+    hours, minutes, seconds = (int(part) for part in chosen.split(":"))
+    assert timedelta(hours=hours, minutes=minutes, seconds=seconds) in known

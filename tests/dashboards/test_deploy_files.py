@@ -1,0 +1,191 @@
+"""Provisioning and compose: files that exist, passwords that nobody defaults, commands that are modules of ours."""
+
+import configparser
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from dashboards.publish.wanted import FOLDERS, DataSource
+from deploy.local.accounts import accounts
+from deploy.local.postgres import ROLES
+from deploy.nats.__main__ import configuration, password_variable
+from services.settings import Settings
+from tests.dashboards.committed import FOLDER
+
+DEPLOY = Path("deploy")
+_VARIABLE = re.compile(r"\$\{(\w+)(?:(:[?-])([^}]*))?\}")
+_PINNED = re.compile(r"[\w./-]+:\d+(\.\d+)+[\w.-]*")
+
+
+def _yaml(path: Path) -> Any:
+    return YAML(typ="safe", pure=True).load(path)
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    document = _yaml(DEPLOY / "compose.yaml")
+    assert isinstance(document, dict)
+    return document
+
+
+@pytest.fixture(scope="module")
+def services(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = compose["services"]
+    return found
+
+
+def _mounts(service: dict[str, Any]) -> list[list[str]]:
+    return [_VARIABLE.sub(lambda each: each[3] or "", mount).split(":") for mount in service.get("volumes", [])]
+
+
+def test_compose_has_the_parts_and_no_key_that_it_does_not_know(compose: dict[str, Any]) -> None:
+    assert {key for key in compose if not key.startswith("x-")} == {"name", "services", "networks", "volumes"}
+    wanted = {"nats", "timescaledb", "grafana", "migrate", "ingest", "aggregator", "preview"}
+    assert wanted <= compose["services"].keys()
+    known = {
+        "image", "build", "command", "restart", "environment", "ports", "volumes", "networks", "depends_on",
+        "healthcheck", "read_only", "tmpfs", "cap_drop", "security_opt", "shm_size", "profiles",
+    }  # fmt: skip
+    for service in compose["services"].values():
+        assert service.keys() <= known
+        assert _PINNED.fullmatch(service["image"]), service["image"]
+
+
+def test_what_is_depended_on_is_there_and_can_say_so(services: dict[str, dict[str, Any]]) -> None:
+    for service in services.values():
+        for name, how in service.get("depends_on", {}).items():
+            if how["condition"] == "service_healthy":
+                assert "healthcheck" in services[name]
+            else:
+                assert how["condition"] == "service_completed_successfully"
+                assert services[name]["restart"].startswith("on-failure")
+
+
+def test_networks_and_volumes_are_declared(compose: dict[str, Any], services: dict[str, dict[str, Any]]) -> None:
+    for service in services.values():
+        assert set(service["networks"]) <= compose["networks"].keys()
+        assert not service.get("ports") or "outside" in service["networks"]
+        for source, *_ in _mounts(service):
+            if source.startswith("."):
+                assert (DEPLOY / source).exists(), source
+            else:
+                assert source in compose["volumes"]
+
+
+def test_no_secret_has_a_default() -> None:
+    text = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+    for name, operator, rest in _VARIABLE.findall(text):
+        secret = any(word in name for word in ("PASSWORD", "SECRET", "USER", "TOKEN"))
+        assert operator == (":?" if secret else ":-"), name
+        assert rest, name
+    settings = _VARIABLE.sub("", text)
+    assert not re.search(r"(?i)password[\"']?: +[\"']?(?!\$|scram)\w", settings)
+    assert "password = " not in (DEPLOY / "grafana" / "grafana.ini").read_text(encoding="utf-8")
+
+
+def test_only_the_loopback_interface_is_published(services: dict[str, dict[str, Any]]) -> None:
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    assert published
+    assert all(port.startswith("${WARROOM_LISTEN:-127.0.0.1}:") for port in published)
+    assert "ports" not in services["timescaledb"]
+
+
+def test_commands_are_ours_and_get_the_settings_that_they_need(services: dict[str, dict[str, Any]]) -> None:
+    needed = {f"WARROOM_{name.upper()}" for name, field in Settings.model_fields.items() if field.is_required()}
+    hub = [service for service in services.values() if service["image"].startswith("warroom-hub")]
+    assert len(hub) == 5
+    for service in hub:
+        program, *arguments = service["command"]
+        if program == "python":
+            assert arguments[0] == "-m"
+            assert importlib.util.find_spec(f"{arguments[1]}.__main__")
+        else:
+            help_ = subprocess.run(
+                [Path(sysconfig.get_path("scripts")) / program, *arguments[:2], "--help"],
+                capture_output=True,
+                check=False,
+            )
+            assert help_.returncode == 0, help_.stderr
+        assert needed <= service["environment"].keys()
+
+
+def test_the_brokers_configuration_is_written_from_the_accounts_and_sound(
+    services: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    text = (DEPLOY / "nats" / "server.conf").read_text(encoding="utf-8")
+    assert text == configuration()
+    passwords = {password_variable(account.user) for account in accounts([])}
+    assert passwords == services["nats"]["environment"].keys()
+    path = tmp_path / "server.conf"
+    path.write_text(text.replace('"/data"', f'"{tmp_path}"'), encoding="utf-8")
+    environment = os.environ | dict.fromkeys(passwords, "p0123456789abcdef")
+    server = Path(sysconfig.get_path("scripts")) / "nats-server"
+    checked = subprocess.run([server, "-t", "-c", path], env=environment, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    unset = subprocess.run([server, "-t", "-c", path], env={}, capture_output=True, text=True, check=False)
+    assert unset.returncode != 0
+
+
+def test_the_databases_roles_are_those_of_the_hub(services: dict[str, dict[str, Any]]) -> None:
+    text = (DEPLOY / "timescaledb" / "roles.sql").read_text(encoding="utf-8")
+    assert set(re.findall(r"CREATE ROLE (\w+)", text)) == ROLES.keys()
+    asked = set(re.findall(r"\\getenv \w+ (\w+)", text))
+    assert asked <= services["timescaledb"]["environment"].keys()
+
+
+def test_the_provisioned_data_source_is_the_one_of_the_dashboards(services: dict[str, dict[str, Any]]) -> None:
+    path = DEPLOY / "grafana" / "provisioning" / "datasources" / "warroom.yaml"
+    (source,) = _yaml(path)["datasources"]
+    assert (source["uid"], source["type"], source["name"]) == (DataSource.UID, DataSource.TYPE, DataSource.NAME)
+    assert source["user"] == "grafana_reader"
+    assert source["jsonData"]["timescaledb"] is True
+    assert source["editable"] is False
+    asked = set(re.findall(r"\$(\w+)", path.read_text(encoding="utf-8")))
+    assert asked <= services["grafana"]["environment"].keys()
+    assert source["secureJsonData"] == {"password": "$WARROOM_GRAFANA_DB_PASSWORD"}
+
+
+def test_the_provisioned_folders_are_those_of_the_dashboards(services: dict[str, dict[str, Any]]) -> None:
+    providers = _yaml(DEPLOY / "grafana" / "provisioning" / "dashboards" / "warroom.yaml")["providers"]
+    mounted = {target: source for source, target, *_ in _mounts(services["grafana"])}
+    for provider, folder in zip(providers, FOLDERS, strict=True):
+        assert (provider["folderUid"], provider["folder"]) == (folder.uid, folder.title)
+        assert provider["allowUiUpdates"] is False
+        root, language = provider["options"]["path"].rsplit("/", 1)
+        assert language == folder.language
+        assert list((DEPLOY / mounted[root] / language).glob("*.json"))
+
+
+def test_grafana_lets_anyone_look_and_nobody_in() -> None:
+    ini = configparser.ConfigParser(interpolation=None)
+    ini.read(DEPLOY / "grafana" / "grafana.ini", encoding="utf-8")
+    assert (ini["auth.anonymous"]["enabled"], ini["auth.anonymous"]["org_role"]) == ("true", "Viewer")
+    assert ini["users"]["allow_sign_up"] == "false"
+    assert ini["analytics"]["reporting_enabled"] == "false"
+    home = Path(ini["dashboards"]["default_home_dashboard_path"])
+    assert (FOLDER / home.parent.name / home.name).exists()
+
+
+@pytest.mark.parametrize("lang", ["id", "en"])
+def test_the_playlist_names_dashboards_of_its_language(lang: str) -> None:
+    playlist = json.loads((FOLDER / f"playlist-{lang}.json").read_text(encoding="utf-8"))
+    assert playlist["items"]
+    for item in playlist["items"]:
+        assert item["type"] == "dashboard_by_uid"
+        assert (FOLDER / lang / f"{item['value']}.json").exists()
+
+
+def test_the_image_runs_as_nobody_special_with_packages_that_are_hashed() -> None:
+    lines = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    assert "--require-hashes" in "".join(lines)
+    assert [line for line in lines if line.startswith("USER ")] == ["USER 10001"]
+    copied = [line.split()[1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+    assert all(Path(each).exists() for each in copied)

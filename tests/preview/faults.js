@@ -1,0 +1,40 @@
+// The faults of a page's layout, in words; `least` is the smallest letter allowed, in pixels.
+(least) => {
+  const faults = [],
+    rect = (element) => element.getBoundingClientRect(),
+    short = (word) => word.textContent.slice(0, 40);
+  const apart = (a, b) =>
+    a.right <= b.left + 1 || b.right <= a.left + 1 || a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
+  const within = (a, b) =>
+    a.left >= b.left - 1 && a.right <= b.right + 1 && a.top >= b.top - 1 && a.bottom <= b.bottom + 1;
+  const kiosk = document.body.classList.contains("kiosk"),
+    panels = [...document.querySelectorAll(".panel")];
+  const screen = { left: 0, top: 0, right: innerWidth, bottom: kiosk ? innerHeight : Infinity };
+  // Where the letters are: without the room above and below them that a font reserves for accents.
+  const letters = (word) => {
+    const range = document.createRange(),
+      air = parseFloat(getComputedStyle(word).fontSize) * 0.18;
+    range.selectNodeContents(word);
+    const { left, right, top, bottom } = rect(word.namespaceURI.endsWith("svg") ? word : range);
+    return { left, right, top: top + air, bottom: bottom - air };
+  };
+  panels.forEach((panel, at) => {
+    const name = `panel ${panel.dataset.panel} ${panel.querySelector("h2")?.textContent ?? ""}`,
+      box = rect(panel);
+    if (!within(box, screen)) faults.push(`${name} is off the screen`);
+    for (const other of panels.slice(at + 1))
+      if (!apart(box, rect(other))) faults.push(`${name} covers panel ${other.dataset.panel}`);
+    const words = [...panel.querySelectorAll("b, span, td, th, h2, h3, p, .said, .more, .map text")].filter(
+      (word) => word.textContent.trim() && word.checkVisibility(),
+    );
+    const boxes = words.map(letters);
+    words.forEach((word, here) => {
+      if (!within(boxes[here], box)) faults.push(`${name}: "${short(word)}" is cut`);
+      if (parseFloat(getComputedStyle(word).fontSize) < least) faults.push(`${name}: "${short(word)}" is too small`);
+      for (let next = here + 1; next < words.length; next++)
+        if (!word.contains(words[next]) && !apart(boxes[here], boxes[next]))
+          faults.push(`${name}: "${short(word)}" lies on "${short(words[next])}"`);
+    });
+  });
+  return faults;
+};

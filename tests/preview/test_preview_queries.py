@@ -1,0 +1,204 @@
+"""Queries in view against a real database: frames, what is refused, and one run for all who look on."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from dashboards.macros import Variable
+from dashboards.preview.live import Live, Query, Result, prepare
+from dashboards.preview.variables import UnknownValue, choose
+from services import db
+from tests.databases import Database
+
+
+class CountedLive(Live):
+    """Notes each run of a query."""
+
+    def __init__(self, pool: db.Pool) -> None:
+        super().__init__(pool)
+        self.runs: Counter[Query] = Counter()
+
+    async def _ask(self, query: Query) -> Result:
+        self.runs[query] += 1
+        return await super()._ask(query)
+
+
+@pytest.fixture
+async def live(database: Database) -> AsyncIterator[CountedLive]:
+    async with db.pool(database.url_for("grafana_reader"), size=4, name="preview", configure=prepare) as pool:
+        live = CountedLive(pool)
+        yield live
+        await live.close()
+
+
+async def frame(live: Live, sql: str, **options: Any) -> Any:
+    result = await live.read(Query(sql, **options))
+    assert result.problem is None, result.detail
+    assert result.frame is not None
+    return json.loads(result.frame)
+
+
+async def test_a_table_keeps_its_columns_and_types(live: CountedLive) -> None:
+    found = await frame(
+        live,
+        "SELECT 1.5::numeric AS n, 7::bigint AS i, 'kata' AS s, true AS b, NULL::int AS nothing,"
+        " '2026-11-23T10:32:00+07'::timestamptz AS at, interval '90 seconds' AS lasted, ARRAY['a', 'b'] AS kinds",
+    )
+    assert found["columns"] == [
+        ["n", "number"], ["i", "number"], ["s", "string"], ["b", "boolean"], ["nothing", "number"],
+        ["at", "time"], ["lasted", "number"], ["kinds", "string"],
+    ]  # fmt: skip
+    assert found["rows"] == [[1.5, 7, "kata", True, None, 1_795_404_720_000, 90.0, "a, b"]]
+
+
+async def test_a_time_series_has_one_column_a_series_in_the_order_of_time(live: CountedLive) -> None:
+    sql = """
+        SELECT to_timestamp(t) AS "time", m AS metric, v
+        FROM (VALUES (120, 'b', 3), (60, 'a', 1), (60, 'b', 2)) AS x(t, m, v)
+    """
+    found = await frame(live, sql, form="time_series")
+    assert [name for name, _ in found["columns"]] == ["time", "b", "a"]
+    assert found["rows"] == [[60_000, 2, 1], [120_000, 3, None]]
+
+
+@pytest.mark.parametrize(("fill", "middle"), [("0", 0.0), ("NULL", None), ("previous", 5)])
+async def test_missing_groups_are_filled_as_asked(
+    live: CountedLive, database: Database, fill: str, middle: float | None
+) -> None:
+    with psycopg.connect(database.owner_url) as owner:
+        # Where TimescaleDB's functions are, which the hub's own dashboards do without.
+        owner.execute("GRANT USAGE ON SCHEMA public TO grafana_reader")
+    sql = f"""
+        SELECT $__timeGroup(t, '1h', {fill}) AS "time", v
+        FROM (VALUES ('2026-11-23T00:10Z'::timestamptz, 5), ('2026-11-23T02:50Z', 7)) AS x(t, v)
+    """
+    window = {"start": "2026-11-23T00:00:00Z", "end": "2026-11-23T02:59:59Z"}
+    found = await frame(live, sql, form="time_series", **window)
+    assert [value for _, value in found["rows"]] == [5, middle, 7]
+
+
+async def test_a_time_as_a_number_of_seconds_is_a_time(live: CountedLive) -> None:
+    found = await frame(live, 'SELECT 1795404720 AS "time", 1 AS v', form="time_series")
+    assert found["rows"] == [[1_795_404_720_000, 1]]
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("SELECT * FROM hub.event", "permission denied for schema hub"),
+        ("SELECT nothing FROM wall.city", 'column "nothing" does not exist'),
+        ("CREATE TABLE wall.mine ()", "cannot execute CREATE TABLE in a read-only transaction"),
+        ("SELECT 1; SELECT 2", "cannot insert multiple commands into a prepared statement"),
+        ("SELECT $__timeRange(t)", "unknown macro $__timeRange"),
+    ],
+)
+async def test_what_cannot_be_run_says_why_in_one_line(live: CountedLive, sql: str, says: str) -> None:
+    assert await live.read(Query(sql)) == Result(None, "refused", says)
+
+
+async def test_a_time_series_without_a_time_is_refused(live: CountedLive) -> None:
+    result = await live.read(Query("SELECT 1 AS v", form="time_series"))
+    assert (result.problem, result.detail) == ("refused", "a time series needs a column named time")
+
+
+async def test_a_query_that_is_ended_says_so(live: CountedLive, database: Database) -> None:
+    endless = "SELECT 'preview-sleeps', count(*) FROM generate_series(1, 1000000000000)"
+    sleeping = asyncio.create_task(live.read(Query(endless)))
+    cancel = """
+        SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+        WHERE query LIKE '%preview-sleeps%' AND datname = current_database() AND pid <> pg_backend_pid()
+    """
+    url = database.endpoints.superuser_url or database.owner_url
+    with psycopg.connect(url.rpartition("/")[0] + f"/{database.name}", autocommit=True) as superuser:
+        while not superuser.execute(cancel).fetchall():  # noqa: ASYNC110 - another process is waited for
+            await asyncio.sleep(0.05)
+    assert (await sleeping).problem == "too_long"
+
+
+async def test_however_many_look_on_a_query_runs_at_most_twice_a_second(live: CountedLive) -> None:
+    clock, steady = Query("SELECT clock_timestamp()::text"), Query("SELECT 1")
+    loop = asyncio.get_running_loop()
+    heard: Counter[Query] = Counter()
+
+    async def look_on() -> None:
+        with live.watching([clock, steady]) as viewer:
+            while True:
+                heard.update(await viewer.changes(1))
+
+    viewers = [asyncio.create_task(look_on()) for _ in range(20)]
+    began = loop.time()
+    while loop.time() - began < 2:
+        live.hint()
+        await asyncio.sleep(0.01)
+    lasted = loop.time() - began
+    for viewer in viewers:
+        viewer.cancel()
+    await asyncio.gather(*viewers, return_exceptions=True)
+    assert 2 <= live.runs[clock] <= lasted * 2 + 1
+    assert 2 <= live.runs[steady] <= lasted * 2 + 1
+    assert heard[steady] == 20, "what did not change is told once to each"
+    assert heard[clock] > 20
+
+
+async def test_a_page_that_is_loaded_again_and_again_runs_nothing_more(live: CountedLive) -> None:
+    query = Query("SELECT 1")
+    for _ in range(50):
+        await live.read(query)
+    assert live.runs[query] <= 2
+
+
+async def test_a_query_that_nobody_looks_at_comes_to_rest(live: CountedLive) -> None:
+    query = Query("SELECT 1")
+    await live.read(query)
+    while live.result(query) is not None:
+        live.hint()
+        await asyncio.sleep(0.05)
+    runs = live.runs[query]
+    live.hint()
+    await asyncio.sleep(0.1)
+    assert live.runs[query] == runs
+
+
+OPD = {
+    "type": "query",
+    "name": "opd",
+    "query": "SELECT name AS __text, code AS __value"
+    " FROM (VALUES ('Dinas Kesehatan', 'dinkes'), ('Dukcapil', 'dukcapil')) AS x(name, code)",
+    "multi": True,
+    "includeAll": True,
+    "allValue": "'*'",
+    "current": {"value": ["$__all"]},
+}
+UNIT = {"type": "query", "name": "unit", "query": {"query": "SELECT unnest(ARRAY[${opd:sqlstring}]) || '-1'"}}
+
+
+async def test_variables_offer_what_their_queries_find_and_may_use_one_another(live: CountedLive) -> None:
+    async def ask(sql: str, before: Any) -> Result:
+        return await live.read(Query(sql, variables=tuple(before)))
+
+    untouched = await choose([OPD, UNIT], {}, ask)
+    assert untouched[0].options == [("Dinas Kesehatan", "dinkes"), ("Dukcapil", "dukcapil")]
+    assert untouched[0].variable == Variable("opd", ("dinkes", "dukcapil"), several=True, all_value="'*'")
+    assert untouched[1].variable == Variable("unit", ("*-1",))
+
+    chosen = await choose([OPD, UNIT], {"opd": ["dukcapil", "dinkes"], "unit": ["dinkes-1"]}, ask)
+    assert chosen[0].variable == Variable("opd", ("dukcapil", "dinkes"), several=True)
+    assert chosen[1].variable == Variable("unit", ("dinkes-1",))
+
+    with pytest.raises(UnknownValue, match="opd has no value 'bpbd'"):
+        await choose([OPD], {"opd": ["bpbd"]}, ask)
+
+
+async def test_a_constant_cannot_be_chosen(live: CountedLive) -> None:
+    async def ask(sql: str, before: Any) -> Result:
+        raise AssertionError("a constant asks nothing")
+
+    constant = {"type": "constant", "name": "kind", "query": "queue"}
+    assert (await choose([constant], {}, ask))[0].variable == Variable("kind", ("queue",))
+    with pytest.raises(UnknownValue):
+        await choose([constant], {"kind": ["permit"]}, ask)

@@ -1,0 +1,101 @@
+"""A fake Grafana per test, and small dashboards to publish to it."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+
+from dashboards.publish.client import GrafanaApi
+from dashboards.publish.plan import Finding, State, connect, mend, plan
+from dashboards.publish.wanted import Dashboard, DataSource
+from tests.publish.description import FILE, Description, Json
+from tests.publish.fake_grafana import TOKEN, FakeGrafana
+
+SOURCE = DataSource.of(urlsplit("postgresql://db.kota.example/warroom"), "the right one")
+
+
+@pytest.fixture(scope="session")
+def description() -> Description:
+    """Grafana's description of its API, or a clear word that it is not here."""
+    if not FILE.exists():
+        why = f"Grafana's API description is not there: put {FILE.name} into {FILE.parent}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(why)
+        pytest.skip(why)
+    return Description()
+
+
+@pytest.fixture
+def start(description: Description) -> Iterator[Callable[..., FakeGrafana]]:
+    """`start(prefix="/grafana")` starts a Grafana; a request against its description fails the test."""
+    with ExitStack() as running:
+        started: list[FakeGrafana] = []
+
+        def begin(prefix: str = "") -> FakeGrafana:
+            started.append(running.enter_context(FakeGrafana(description, prefix)))
+            return started[-1]
+
+        yield begin
+        assert [fault for grafana in started for fault in grafana.violations] == []
+
+
+@pytest.fixture
+def fake(start: Callable[..., FakeGrafana]) -> FakeGrafana:
+    """An empty Grafana."""
+    return start()
+
+
+@pytest.fixture
+def api(fake: FakeGrafana) -> Iterator[GrafanaApi]:
+    """The adapter to it."""
+    with GrafanaApi(urlsplit(fake.url), TOKEN, timeout=5) as api:
+        yield api
+
+
+def dashboard(uid: str, title: str, *, folder: str = "warroom") -> Dashboard:
+    """A small one, with two panels and a variable."""
+    source = {"type": DataSource.TYPE, "uid": DataSource.UID}
+    content: Json = {
+        "id": 4711,  # of the Grafana that it was once exported from
+        "uid": uid,
+        "title": title,
+        "tags": ["warroom"],
+        "schemaVersion": 42,
+        "timezone": "Asia/Jakarta",
+        "refresh": "10s",
+        "panels": [
+            {
+                "id": n,
+                "type": "stat",
+                "title": f"Panel {n}",
+                "datasource": source,
+                "gridPos": {"h": 8, "w": 12, "x": 12 * (n - 1), "y": 0},
+                "targets": [{"refId": "A", "rawSql": "SELECT waiting FROM wall.open('queue')", "datasource": source}],
+            }
+            for n in (1, 2)
+        ],
+        "templating": {"list": [{"name": "opd", "type": "query", "query": "SELECT opd FROM wall.agency"}]},
+    }
+    return Dashboard(uid, title, folder, content)
+
+
+DASHBOARDS = [
+    dashboard("warroom-antrean", "Antrean"),
+    dashboard("warroom-izin", "Perizinan"),
+    dashboard("warroom-en-queue", "Queues", folder="warroom-en"),
+]
+
+
+def publish(api: GrafanaApi, source: DataSource | None = SOURCE) -> list[Finding]:
+    """What the command does."""
+    api.health()
+    done = list(mend(list(plan(api, DASHBOARDS, source))))
+    connect(api, source)
+    return done
+
+
+def states(findings: list[Finding]) -> dict[str, State]:
+    """By uid."""
+    return {finding.uid: finding.state for finding in findings}

@@ -1,0 +1,166 @@
+"""`warroom dashboards publish` as its users see it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from services.cli import dashboards
+from services.cli.context import Context
+from tests.publish.conftest import DASHBOARDS
+from tests.publish.fake_grafana import TOKEN, FakeGrafana, Reply
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(fake: FakeGrafana, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """`command("--check", lang="en")` with Grafana and token in the environment; three small dashboards."""
+    monkeypatch.setattr(dashboards, "committed", lambda: DASHBOARDS)
+    root = typer.Typer()
+    root.callback()(Context.open)
+    root.add_typer(dashboards.app, name="dashboards")
+    environment = {
+        "WARROOM_GRAFANA_URL": fake.url,
+        "WARROOM_GRAFANA_TOKEN": TOKEN,
+        "WARROOM_GRAFANA_DATABASE_URL": "postgresql://db.kota.example/warroom",
+        "WARROOM_GRAFANA_DB_PASSWORD": "the right one",
+        "COLUMNS": "100",
+    }
+
+    def run(*words: str, lang: str = "en", **more: str) -> Result:
+        arguments = ["--lang", lang, "dashboards", "publish", *words]
+        done = CliRunner().invoke(root, arguments, env={**environment, **more})
+        assert TOKEN not in done.output
+        assert "the right one" not in done.output
+        return done
+
+    return run
+
+
+def words(text: str) -> list[str]:
+    """Lines, with single spaces."""
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_publish_check_publish(fake: FakeGrafana, command: Command) -> None:
+    first = command()
+    assert first.exit_code == 0, first.output
+    assert words(first.stdout) == [
+        f"Grafana 12.3.0 at {fake.url}",
+        "created folder warroom Ruang Kendali",
+        "created folder warroom-en War Room",
+        "created data source warroom-timescaledb War Room TimescaleDB",
+        "created dashboard warroom-antrean Antrean",
+        "created dashboard warroom-izin Perizinan",
+        "created dashboard warroom-en-queue Queues",
+        "6 created.",
+    ]
+    fake.requests.clear()
+    second = command()
+    assert (second.exit_code, words(second.stdout)[-1], fake.writes) == (0, "6 unchanged.", [])
+    third = command("--check", lang="id")
+    assert (third.exit_code, words(third.stdout)[1:]) == (0, ["Semua 6 sama dengan yang tercatat."])
+
+
+def test_check_names_a_change_by_hand_and_publish_says_so_before_replacing_it(
+    fake: FakeGrafana, command: Command
+) -> None:
+    command()
+    fake.edit("warroom-izin", lambda content: content["panels"][0].update(title="Ubahan"))
+    fake.requests.clear()
+    check = command("--check")
+    difference = 'panels[id=1].title: "Panel 1" -> "Ubahan"'
+    assert check.exit_code == 1
+    assert words(check.stdout)[1:] == [
+        "changed by hand dashboard warroom-izin Perizinan",
+        "saved by siti",
+        difference,
+        "1 of 6 differ.",
+        "Bring into line with: warroom dashboards publish",
+    ]
+    assert fake.writes == []
+    done = command(lang="id")
+    assert done.exit_code == 0
+    assert words(done.stdout)[1:5] == [
+        "Diubah tangan, akan diganti:",
+        "dashboard warroom-izin Perizinan",
+        "disimpan oleh siti",
+        difference,
+    ]
+    assert "perubahan tangan diganti dashboard warroom-izin Perizinan" in words(done.stdout)
+    assert words(done.stdout)[-1] == "1 perubahan tangan diganti, 5 tetap."
+    assert command("--check").exit_code == 0
+
+
+def test_check_of_missing_and_surplus_and_much_changed_ones(fake: FakeGrafana, command: Command) -> None:
+    command()
+    old = fake.dashboards["warroom-antrean"]
+    content = {**old.content, "uid": "warroom-old", "title": "Lama\x1b[2J :fire: [red]"}
+    fake.dashboards["warroom-old"] = replace(old, id=99, content=content)
+    del fake.dashboards["warroom-izin"]
+    fake.edit("warroom-antrean", lambda content: content.update({f"x{n}": n for n in range(1, 9)}))
+    lines = words(command("--check").stdout)
+    assert lines[1:] == [
+        "changed by hand dashboard warroom-antrean Antrean",
+        "saved by siti",
+        *(f"x{n}: (none) -> {n}" for n in range(1, 6)),
+        "and 3 more",
+        "missing dashboard warroom-izin Perizinan",
+        "surplus dashboard warroom-old Lama?[2J :fire: [red]",
+        "3 of 7 differ.",
+        "Bring into line with: warroom dashboards publish",
+        "Surplus ones: delete in Grafana if unused.",
+    ]
+    assert "surplus, left alone dashboard warroom-old" in " ".join(words(command().stdout))
+
+
+def test_names_are_never_wrapped(fake: FakeGrafana, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = replace(DASHBOARDS[0], uid="warroom-" + "x" * 32, title="Pelayanan " * 9)
+    long.content["uid"] = DASHBOARDS[0].uid
+    monkeypatch.setattr(dashboards, "committed", lambda: [replace(long, content={**long.content, "uid": long.uid})])
+    assert any(line.endswith(long.title) and long.uid in line for line in command().stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("lang", "line"),
+    [("id", "Grafana di {} menolak token (401: Invalid API key)"), ("en", "Grafana at {} refused the token (401")],
+)
+def test_an_error_is_one_line_in_the_chosen_language(fake: FakeGrafana, command: Command, lang: str, line: str) -> None:
+    done = command(lang=lang, WARROOM_GRAFANA_TOKEN="glsa_wrong")
+    assert done.exit_code == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(line.format(fake.url))
+    assert "glsa_wrong" not in done.output
+
+
+def test_what_was_done_before_an_error_is_told(fake: FakeGrafana, command: Command) -> None:
+    fake.misbehave("POST", "/datasources", Reply(500, {"message": "disk full"}))
+    done = command()
+    assert done.exit_code == 1
+    assert "created folder warroom-en War Room" in words(done.stdout)
+    assert "failed at data source warroom-timescaledb (500: disk full)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"WARROOM_GRAFANA_URL": ""}, "--url"),
+        ({"WARROOM_GRAFANA_URL": "grafana.kota.example"}, "no address of a Grafana"),
+        ({"WARROOM_GRAFANA_URL": "http://admin:hush@grafana.example"}, "carries a user"),
+        ({"WARROOM_GRAFANA_URL": "http://grafana.example:port"}, "no address"),
+        ({"WARROOM_GRAFANA_TOKEN": "hush\nhush"}, "the token"),
+        ({"WARROOM_GRAFANA_TOKEN": "hush—hush"}, "the token"),
+        ({"WARROOM_GRAFANA_DATABASE_URL": "postgresql://u:hush@db/warroom"}, "WARROOM_GRAFANA_DB_PASSWORD"),
+        ({"WARROOM_GRAFANA_DATABASE_URL": "postgresql://db"}, "postgresql://HOST:5432/DATABASE"),
+        ({"WARROOM_GRAFANA_DATABASE_URL": "mysql://db/warroom"}, "postgresql://HOST:5432/DATABASE"),
+    ],
+)
+def test_settings_that_cannot_be(fake: FakeGrafana, command: Command, environment: dict[str, str], says: str) -> None:
+    done = command(**environment)
+    assert done.exit_code == 2
+    assert says in " ".join(done.stderr.replace("│", " ").split())
+    assert "hush" not in done.output
+    assert fake.requests == []

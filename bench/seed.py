@@ -55,7 +55,7 @@ async def seed(url: str, events: int, *, until: datetime, on_step: Heard = lambd
             for name in _SUMS:
                 on_step(name)
                 await connection.execute(verify.SQL[name])
-            for name in ("build_indexes", "finish"):
+            for name in ("build_indexes", "in_order", "finish"):
                 on_step(name)
                 await connection.execute(SQL[name])
         await connection.set_autocommit(True)

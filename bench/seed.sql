@@ -284,5 +284,9 @@ LEFT JOIN (
 CROSS JOIN hub.commit_counter c;
 INSERT INTO hub.pulse (at) VALUES (pg_temp.until())
 
+-- name: in_order
+-- Contributions came as time went by, so those of an hour lie side by side.
+CLUSTER hub.contribution USING contribution_at_idx
+
 -- name: analyze
 VACUUM ANALYZE

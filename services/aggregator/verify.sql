@@ -164,28 +164,29 @@ DELETE FROM hub.cases WHERE case_no = ANY (%s)
 DELETE FROM hub.contribution x WHERE NOT EXISTS (SELECT FROM hub.cases c WHERE c.case_no = x.case_no)
 
 -- name: rebuild_rollups
+-- In order of time, as the days would have written them: a window then lies close together.
 TRUNCATE hub.rollup_hour, hub.rollup_day, hub.within_hour, hub.within_day;
 INSERT INTO hub.rollup_hour (measure_id, hour, series_id, bin, n, total)
 SELECT measure_id, date_trunc('hour', at, 'UTC'), series_id, hub.bin_of(value), count(*), sum(value)
-FROM hub.contribution GROUP BY 1, 2, 3, 4;
+FROM hub.contribution GROUP BY 1, 2, 3, 4 ORDER BY 2;
 INSERT INTO hub.rollup_day (measure_id, day, series_id, bin, n, total)
 SELECT measure_id, (at AT TIME ZONE hub.timezone())::date, series_id, hub.bin_of(value), count(*), sum(value)
-FROM hub.contribution GROUP BY 1, 2, 3, 4;
+FROM hub.contribution GROUP BY 1, 2, 3, 4 ORDER BY 2;
 INSERT INTO hub.within_hour (measure_id, limit_us, hour, series_id, n)
 SELECT x.measure_id, l.limit_us, date_trunc('hour', x.at, 'UTC'), x.series_id, count(*)
 FROM hub.contribution x JOIN hub.duration_limit l ON l.measure_id = x.measure_id AND x.value <= l.limit_us
-GROUP BY 1, 2, 3, 4;
+GROUP BY 1, 2, 3, 4 ORDER BY 3;
 INSERT INTO hub.within_day (measure_id, limit_us, day, series_id, n)
 SELECT x.measure_id, l.limit_us, (x.at AT TIME ZONE hub.timezone())::date, x.series_id, count(*)
 FROM hub.contribution x JOIN hub.duration_limit l ON l.measure_id = x.measure_id AND x.value <= l.limit_us
-GROUP BY 1, 2, 3, 4;
+GROUP BY 1, 2, 3, 4 ORDER BY 3;
 TRUNCATE hub.figure_hour, hub.figure_day;
 INSERT INTO hub.figure_hour (figure_no, hour, bin, n, total, hits)
 SELECT figure_no, hour, bin, sum(n), sum(total), sum(hits) FROM hub.figured WHERE case_no <= counted_to
-GROUP BY 1, 2, 3 HAVING sum(n) <> 0 OR sum(total) <> 0 OR sum(hits) <> 0;
+GROUP BY 1, 2, 3 HAVING sum(n) <> 0 OR sum(total) <> 0 OR sum(hits) <> 0 ORDER BY 2;
 INSERT INTO hub.figure_day (figure_no, day, bin, n, total, hits)
 SELECT figure_no, day, bin, sum(n), sum(total), sum(hits) FROM hub.figured WHERE case_no <= counted_to
-GROUP BY 1, 2, 3 HAVING sum(n) <> 0 OR sum(total) <> 0 OR sum(hits) <> 0
+GROUP BY 1, 2, 3 HAVING sum(n) <> 0 OR sum(total) <> 0 OR sum(hits) <> 0 ORDER BY 2
 
 -- name: rebuild_terms
 DELETE FROM hub.term;

@@ -8,8 +8,8 @@ CREATE FUNCTION hub.cut_to(at timestamptz, kind text) RETURNS timestamptz
 LANGUAGE sql STABLE
 RETURN CASE WHEN hub.is_health(kind) THEN hub.ceil_hour(at) ELSE date_trunc('minute', at) END;
 
--- n and total per measure, series and bin over a window.
-CREATE FUNCTION hub.parts(
+-- What stands in the sums and edges of a window, row by row.
+CREATE FUNCTION hub.readings(
     kind text, role text, names text[], from_at timestamptz, to_at timestamptz,
     opd text[], unit text[], service text[], channel text[]
 )
@@ -41,9 +41,19 @@ LANGUAGE sql STABLE AS $$
             WHERE c.at >= p.starts AND c.at < p.ends OFFSET 0) x
         WHERE p.grain = 'edge' AND x.measure_id IN (SELECT h.measure_id FROM chosen h)
     )
-    SELECT part.measure_id, part.series_id, part.bin, sum(part.n)::bigint, sum(part.total)::bigint
-    FROM part WHERE part.series_id IN (SELECT s.series_id FROM series s)
-    GROUP BY 1, 2, 3 HAVING sum(part.n) <> 0
+    SELECT part.measure_id, part.series_id, part.bin, part.n, part.total
+    FROM part
+    WHERE ($6 IS NULL AND $7 IS NULL AND $8 IS NULL AND $9 IS NULL) OR part.series_id IN (SELECT s.series_id FROM series s)
+$$;
+-- n and total per measure, series and bin over a window.
+CREATE FUNCTION hub.parts(
+    kind text, role text, names text[], from_at timestamptz, to_at timestamptz,
+    opd text[], unit text[], service text[], channel text[]
+)
+RETURNS TABLE (measure_id smallint, series_id integer, bin smallint, n bigint, total bigint)
+LANGUAGE sql STABLE AS $$
+    SELECT r.measure_id, r.series_id, r.bin, sum(r.n)::bigint, sum(r.total)::bigint
+    FROM hub.readings($1, $2, $3, $4, $5, $6, $7, $8, $9) r GROUP BY 1, 2, 3 HAVING sum(r.n) <> 0
 $$;
 CREATE OR REPLACE FUNCTION hub.sums(
     kind text, role text, names text[], from_at timestamptz, to_at timestamptz,
@@ -51,8 +61,8 @@ CREATE OR REPLACE FUNCTION hub.sums(
 )
 RETURNS TABLE (measure_id smallint, bin smallint, n bigint, total bigint)
 LANGUAGE sql STABLE AS $$
-    SELECT p.measure_id, p.bin, sum(p.n)::bigint, sum(p.total)::bigint
-    FROM hub.parts($1, $2, $3, $4, $5, $6, $7, $8, $9) p GROUP BY 1, 2
+    SELECT r.measure_id, r.bin, sum(r.n)::bigint, sum(r.total)::bigint
+    FROM hub.readings($1, $2, $3, $4, $5, $6, $7, $8, $9) r GROUP BY 1, 2 HAVING sum(r.n) <> 0
 $$;
 
 -- Durations at or below a limit per series, exactly: a limit of the catalogue from its own sums, any other from
@@ -256,23 +266,30 @@ DECLARE
     days boolean := step = date_trunc('day', step) AND step >= interval '1 day';
     chosen smallint[] := ARRAY(SELECT m.measure_id FROM hub.measure m WHERE m.kind = $1 AND m.role = $2
                                  AND ($3 IS NULL OR m.name = ANY ($3)));
-    series integer[] := ARRAY(SELECT hub.series_of($1, $7, $8, $9, $10));
+    every boolean := $7 IS NULL AND $8 IS NULL AND $9 IS NULL AND $10 IS NULL;
 BEGIN
     IF days THEN
         RETURN QUERY
-        SELECT hub.day_start(s.d0, zone), r.measure_id, r.bin, sum(r.n)::bigint, sum(r.total)::bigint
-        FROM (SELECT x::date AS d0, (x + step)::date AS d1
-              FROM generate_series(((from_at AT TIME ZONE zone)::date)::timestamp, to_at AT TIME ZONE zone, step) x
-              WHERE hub.day_start(x::date, zone) < to_at) s
-        JOIN hub.rollup_day r ON r.measure_id = ANY (chosen) AND r.day >= s.d0 AND r.day < s.d1
-        WHERE r.series_id = ANY (series) GROUP BY 1, 2, 3;
+        SELECT s.starts, m.m, r.bin, sum(r.n)::bigint, sum(r.total)::bigint
+        FROM (SELECT hub.day_start(x::date, zone) AS starts, x::date AS d0, (x + step)::date AS d1
+              FROM generate_series(((from_at AT TIME ZONE zone)::date)::timestamp, to_at AT TIME ZONE zone, step) x) s
+        CROSS JOIN unnest(chosen) m(m)
+        CROSS JOIN LATERAL (
+            SELECT d.series_id, d.bin, d.n, d.total FROM hub.rollup_day d
+            WHERE d.measure_id = m.m AND d.day >= s.d0 AND d.day < s.d1 OFFSET 0) r
+        WHERE s.starts < to_at AND (every OR r.series_id IN (SELECT hub.series_of($1, $7, $8, $9, $10)))
+        GROUP BY 1, 2, 3;
     ELSIF step >= interval '1 hour' AND step = date_trunc('hour', step) THEN
         RETURN QUERY
-        SELECT s.starts, r.measure_id, r.bin, sum(r.n)::bigint, sum(r.total)::bigint
+        SELECT s.starts, m.m, r.bin, sum(r.n)::bigint, sum(r.total)::bigint
         FROM (SELECT x AS starts, x + step AS ends
               FROM generate_series(date_trunc('hour', from_at, 'UTC'), to_at, step) x WHERE x < to_at) s
-        JOIN hub.rollup_hour r ON r.measure_id = ANY (chosen) AND r.hour >= s.starts AND r.hour < s.ends
-        WHERE r.series_id = ANY (series) GROUP BY 1, 2, 3;
+        CROSS JOIN unnest(chosen) m(m)
+        CROSS JOIN LATERAL (
+            SELECT h.series_id, h.bin, h.n, h.total FROM hub.rollup_hour h
+            WHERE h.measure_id = m.m AND h.hour >= s.starts AND h.hour < s.ends OFFSET 0) r
+        WHERE every OR r.series_id IN (SELECT hub.series_of($1, $7, $8, $9, $10))
+        GROUP BY 1, 2, 3;
     ELSE
         RAISE EXCEPTION 'a step is whole hours, or whole days, weeks or months; write such as 1 hour'
             USING ERRCODE = 'invalid_parameter_value';
@@ -328,13 +345,17 @@ CREATE FUNCTION hub.open_by_state(kind text, at timestamptz, opd text[], unit te
 RETURNS TABLE (opd text, unit text, service text, channel text, state text, waiting boolean, open bigint,
                oldest timestamptz)
 LANGUAGE sql STABLE AS $$
-    SELECT s.opd, s.unit, s.service, o.channel, o.state, m.waiting, count(*), min(o.opened_at)
-    FROM hub.open_cases($1, $2) o
-    JOIN hub.series s USING (series_id)
-    JOIN hub.measure m ON m.kind = $1 AND m.role = 'state' AND m.name = o.state
+    WITH counted AS MATERIALIZED (
+        SELECT o.series_id, o.channel, o.state, count(*) AS n, min(o.opened_at) AS oldest
+        FROM hub.open_cases($1, $2) o WHERE $6 IS NULL OR o.channel = ANY ($6) GROUP BY 1, 2, 3
+    ), waits AS MATERIALIZED (
+        SELECT hub.waiting_states($1) AS states
+    )
+    SELECT s.opd, s.unit, s.service, c.channel, c.state, c.state = ANY (w.states), sum(c.n)::bigint, min(c.oldest)
+    FROM counted c JOIN hub.series s USING (series_id) CROSS JOIN waits w
     WHERE ($3 IS NULL OR s.opd = ANY ($3)) AND ($4 IS NULL OR s.unit = ANY ($4))
-      AND ($5 IS NULL OR s.service = ANY ($5)) AND ($6 IS NULL OR o.channel = ANY ($6))
-    GROUP BY s.opd, s.unit, s.service, o.channel, o.state, m.waiting
+      AND ($5 IS NULL OR s.service = ANY ($5))
+    GROUP BY 1, 2, 3, 4, 5, 6
 $$;
 CREATE FUNCTION hub.shown_time(at timestamptz, n bigint, health boolean) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE

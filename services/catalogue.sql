@@ -105,3 +105,15 @@ FROM hub.event e JOIN hub.series s USING (series_id) CROSS JOIN hub.city c WHERE
 
 -- name: late_after
 SELECT late_after FROM hub.city
+
+-- name: rewritten
+SELECT kind, opd, digest FROM hub.rewritten
+
+-- name: forget_rewritten
+DELETE FROM hub.rewritten r USING unnest(%s::text[], %s::text[]) k(kind, opd) WHERE (r.kind, r.opd) = (k.kind, k.opd)
+
+-- name: retire_figures
+-- Due dates are those of the newest limits; what was overdue by others cannot be told any more.
+UPDATE hub.figure f SET retired = f.form = 'overdue' AND NOT EXISTS (
+    SELECT FROM hub.kpi k WHERE k.figure_no = f.figure_no AND k.version = (SELECT max(version) FROM hub.catalogue))
+WHERE f.form = 'overdue'

@@ -14,9 +14,11 @@ from psycopg.types.json import Jsonb
 
 from opd_schemas.calendars import Calendar
 from opd_schemas.catalogue import Catalogue
+from opd_schemas.events import KINDS
 from opd_schemas.kpi import Kpi
 from opd_schemas.worktime import WorkClock
 from services import figures, holidays_source
+from services.aggregator.rules import City
 from services.db import load
 from services.errors import NotMigrated, TimeZoneFixed
 from services.micros import binary_timestamp, to_us
@@ -69,9 +71,18 @@ def apply(url: str, catalogue: Catalogue) -> Applied:
             connection.execute(SQL["count_within_day"], (*keys, city.timezone))
         row = connection.execute(SQL["add"], (Jsonb(document),)).fetchone()
         assert row is not None  # noqa: S101 - INSERT … RETURNING of one row
+        _forget_rewritten(connection, in_force)
         _store_openings(connection, in_force)
         _store_kpis(connection, in_force, row[0])
     return Applied(row[0], changed=True, new_limits=len(added))
+
+
+def _forget_rewritten(connection: psycopg.Connection, catalogue: Catalogue) -> None:
+    """From now on cases are merged by these rules, so what was rewritten by others no longer stands as such."""
+    city = City(catalogue.city.zone, catalogue)
+    rows = connection.execute(SQL["rewritten"]).fetchall()
+    stale = [(kind, opd) for kind, opd, digest in rows if city.digest(KINDS[kind], opd) != digest]
+    connection.execute(SQL["forget_rewritten"], ([kind for kind, _ in stale], [opd for _, opd in stale]))
 
 
 def _store_openings(connection: psycopg.Connection, catalogue: Catalogue) -> None:
@@ -96,6 +107,7 @@ def _store_kpis(connection: psycopg.Connection, catalogue: Catalogue, version: i
         for feed in figures.feeds(catalogue, kpi):
             connection.execute(SQL["add_kpi_feed"], (version, kpi.kpi, *feed))
     connection.execute(SQL["add_all_terms"])
+    connection.execute(SQL["retire_figures"])
 
 
 def _figure_no(connection: psycopg.Connection, catalogue: Catalogue, kpi: Kpi) -> int:

@@ -37,17 +37,20 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Figure:
-    """What is measured, of whom; `limits` holds (opd, unit, microseconds) where it is not that of the part."""
+    """What is measured, of whom; `limits` holds (opd, unit, microseconds) where it is not that of the part, `due` the
+    limit by which cases are overdue.
+    """
 
     kind: str
     form: str
     chosen: Filter
     parts: tuple[Part, ...]
     limits: tuple[tuple[str, str, int], ...] = ()
+    due: str = ""
 
     @property
     def definition(self) -> str:
-        told = [self.kind, self.form, *(sorted(each or ()) for each in self.lists), self.parts, self.limits]
+        told = [self.kind, self.form, *(sorted(each or ()) for each in self.lists), self.parts, self.limits, self.due]
         return orjson.dumps(told, default=list).decode()
 
     @property
@@ -70,6 +73,7 @@ def figure_of(catalogue: Catalogue, kpi: Kpi) -> Figure:
     measure, chosen = kpi.measure, kpi.filter
     kind = chosen.kind
     limits: tuple[tuple[str, str, int], ...] = ()
+    due = ""
     parts: tuple[Part, ...]
     if isinstance(measure, Count):
         form, parts = "count", (Part("state", measure.state, weighted=measure.counts == "cases"),)
@@ -99,10 +103,12 @@ def figure_of(catalogue: Catalogue, kpi: Kpi) -> Figure:
         form = "overdue" if isinstance(measure, Overdue) else "waiting" if measure.waiting else "open"
         # Cases that end with their day are looked up themselves; there are few at a time.
         parts = () if KINDS[kind].expires else (Part("level", form, weighted=True),)
+        if isinstance(measure, Overdue):
+            due = f"{measure.duration} {measure.model_dump_json(include={'limit'})}"
     else:
         role = "duration" if measure.clock == "gross" else "net"
         form, parts = "statistic", (Part(role, measure.duration, binned=True),)
-    return Figure(kind, form, chosen, parts, limits)
+    return Figure(kind, form, chosen, parts, limits, due)
 
 
 def _microseconds(limit: LegalSpan) -> int:

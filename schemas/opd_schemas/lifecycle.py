@@ -33,12 +33,14 @@ class Duration:
     """From the first `start` of a case to the first event at or after it whose state is in `ends`.
 
     With `net` it is measured twice: gross, and in the working time of the unit without the pauses of the case.
+    `serves` marks the one in which the service itself is rendered: it cannot take no time.
     """
 
     name: str
     start: str
     ends: frozenset[str]
     net: bool = False
+    serves: bool = False
 
 
 @dataclass(frozen=True)

@@ -69,18 +69,20 @@ class Measured:
     net: int | None
 
 
-def measure_names(lifecycle: Lifecycle) -> Iterator[tuple[str, str, bool, bool]]:
-    """(role, name, waiting, terminal) of every measure of a kind; the last two say something of states only."""
+def measure_names(lifecycle: Lifecycle) -> Iterator[tuple[str, str, bool, bool, bool]]:
+    """(role, name, waiting, terminal, serves) of every measure of a kind; the first two flags say something of states,
+    the last of durations.
+    """
     for state in lifecycle.states:
-        yield "state", state.name, state.waiting, state.terminal
+        yield "state", state.name, state.waiting, state.terminal, False
     for duration in lifecycle.durations:
         for role in ("duration", "negative", "net") if duration.net else ("duration", "negative"):
-            yield role, duration.name, False, False
+            yield role, duration.name, False, False, duration.serves
     if lifecycle.expires is None:
         for level in LEVELS:
-            yield "level", level, False, False
+            yield "level", level, False, False, False
     for signal in SIGNALS:
-        yield "signal", signal, False, False
+        yield "signal", signal, False, False, False
 
 
 class City:
@@ -155,7 +157,7 @@ def _lifecycle_text(lifecycle: Lifecycle) -> object:
         for s in sorted(lifecycle.states, key=lambda s: s.name)
     ]
     durations = [[d.name, d.start, sorted(d.ends), d.net] for d in lifecycle.durations]
-    return [states, durations, lifecycle.expires, list(measure_names(lifecycle))]
+    return [states, durations, lifecycle.expires, [name[:2] for name in measure_names(lifecycle)]]
 
 
 class Rules:

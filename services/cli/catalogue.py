@@ -192,8 +192,12 @@ def apply(own: Context, folder: Path) -> tuple[catalogue_store.Applied, rewrite.
             await client.publish(subjects.CATALOGUE_CHANGED, b"{}")
             await client.flush(timeout=5)
 
-    run(announce())
-    return applied, bring_in_step(own)
+    try:
+        run(announce())
+    finally:
+        # Whether the services heard of it at once or look for themselves, the figures must follow.
+        rewritten = bring_in_step(own)
+    return applied, rewritten
 
 
 def bring_in_step(own: Context) -> rewrite.Rewritten:

@@ -115,16 +115,16 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
         if len(text) == 10:
             return datetime.combine(date.fromisoformat(text), time(), zone).astimezone(UTC)
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(f"{text!r} is no time; write 2026-11-22 or 2026-11-22T08:15") from None
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def span(text: str) -> timedelta:
     """A duration as ISO 8601 (PT15M, P1D) or in seconds."""
     try:
         return _SPAN.validate_python(float(text) if text.replace(".", "", 1).isdigit() else text)
-    except ValidationError:
+    except (ValidationError, OverflowError):
         raise typer.BadParameter(f"{text!r} is no duration; write PT15M, P1D or a number of seconds") from None
 
 
@@ -134,6 +134,8 @@ def complain(error: BaseException) -> str | None:
         return complain(error.exceptions[0])
     if isinstance(error, HubError | StackError | opd_sdk.errors.HubError):
         return str(error)
+    if isinstance(error, psycopg.errors.InvalidParameterValue):
+        return str(error.diag.message_primary)
     if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
         return "the database lacks the hub's tables; run: warroom migrate"
     if isinstance(error, psycopg.errors.InsufficientPrivilege):

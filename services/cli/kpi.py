@@ -11,7 +11,7 @@ from services.cli import kpi_card, kpi_table
 from services.cli.context import Context, moment, print_json, span
 from services.operator.kpi import Asked, city, near, read
 
-_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+_MINUTE, _DAY, _LONGEST = timedelta(minutes=1), timedelta(days=1), timedelta(days=36_525)
 
 
 def register(app: typer.Typer) -> None:
@@ -76,6 +76,6 @@ def _window(text: str, at: datetime, zone: ZoneInfo) -> tuple[tuple[datetime, da
         length = span(text)
     except typer.BadParameter:
         length = timedelta(0)
-    if length < _MINUTE:
+    if not _MINUTE <= length <= _LONGEST:
         raise typer.BadParameter(f"--window {text!r}: write PT2H, P30D, day, week, month, or FROM/TO")
     return (end - length, end), length >= _DAY

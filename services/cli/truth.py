@@ -82,6 +82,15 @@ def _duration(seconds: float | None) -> str:
     return f"{seconds:,.2f} s"
 
 
+def _count(n: int | None) -> str:
+    """A count; of a health kind one of fewer than five is hidden."""
+    return "–" if n is None else f"{n:,}"
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else f"{share:.2%}"
+
+
 def _show(own: Context, found: dict[str, Any], zone: ZoneInfo) -> None:
     say = own.say
     lifecycle = KINDS[found["kind"]]
@@ -93,10 +102,12 @@ def _show(own: Context, found: dict[str, Any], zone: ZoneInfo) -> None:
     for heading in (say("status", "state"), say("kejadian", "events"), say("perkara", "cases")):
         table.add_column(heading, justify="left" if heading in ("status", "state") else "right")
     for state, row in found["states"].items():
-        table.add_row(state, f"{row['events']:,}", f"{row['cases']:,}")
+        table.add_row(state, _count(row["events"]), _count(row["cases"]))
     out.print(table)
     shares = [
-        f"{name} {row['share']:.2%} ({row['cases']:,})" for name, row in found["channels"].items() if name != "of"
+        f"{name} {_share(row['share'])} ({_count(row['cases'])})"
+        for name, row in found["channels"].items()
+        if name != "of"
     ]
     out.print(f"{say('Kanal', 'Channels')} ({found['channels']['of']}): {', '.join(shares) or '-'}\n")
     table = Table(box=None, header_style="bold")
@@ -104,17 +115,23 @@ def _show(own: Context, found: dict[str, Any], zone: ZoneInfo) -> None:
         table.add_column(heading, justify="right" if heading == "n" else "left")
     for name, row in found["durations"].items():
         limits = ", ".join(
-            f"≤ {_duration(x['limit_s'])}: {x['within']:,}" + (f" ({x['share']:.1%})" if x["share"] is not None else "")
+            f"≤ {_duration(x['limit_s'])}: {_count(x['within'])}"
+            + (f" ({x['share']:.1%})" if x["share"] is not None else "")
             for x in row["limits"]
         )
         table.add_row(
-            name, f"{row['n']:,}", _duration(row["mean_s"]), _duration(row["median_s"]), _duration(row["p90_s"]), limits
+            name,
+            _count(row["n"]),
+            _duration(row["mean_s"]),
+            _duration(row["median_s"]),
+            _duration(row["p90_s"]),
+            limits,
         )
     out.print(table)
     level = found["open"]
     oldest = level["oldest_open"].astimezone(zone).strftime("%Y-%m-%d %H:%M") if level["oldest_open"] else "-"
     out.print(
-        f"\n{say('Terbuka', 'Open')}: {level['open']:,}  {say('menunggu', 'waiting')}: {level['waiting']:,}  "
+        f"\n{say('Terbuka', 'Open')}: {_count(level['open'])}  {say('menunggu', 'waiting')}: {_count(level['waiting'])}  "
         f"{say('terlama sejak', 'oldest since')}: {oldest}"
     )
 

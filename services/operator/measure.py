@@ -60,7 +60,8 @@ def unknown_names(url: str, kind: str, chosen: Filter) -> list[str]:
 
 
 def measure(url: str, kind: str, chosen: Filter, limits: list[timedelta]) -> dict[str, Any]:
-    """Every figure of a kind as plain data; durations in seconds, shares as fractions, None where there is no case.
+    """Every figure of a kind as plain data; durations in seconds, shares as fractions, None where there is no case, or
+    where a health kind has too few.
 
     `limits` are asked for besides those of the catalogue.
     """
@@ -95,11 +96,12 @@ def measure(url: str, kind: str, chosen: Filter, limits: list[timedelta]) -> dic
         "filter": {
             name: value for name, value in chosen.parameters().items() if value and name not in ("from", "to", "at")
         },
-        "events": sum(row["events"] for row in states),
+        # Hidden cells of a health kind are not in it.
+        "events": sum(row["events"] or 0 for row in states),
         "states": {row["state"]: {"events": row["events"], "cases": row["cases"]} for row in states},
         "channels": {
             "of": initial,
-            **{name: {"cases": row["n"], "share": row["share"]} for name, row in shares.items() if row["n"]},
+            **{name: {"cases": row["n"], "share": row["share"]} for name, row in shares.items() if row["n"] != 0},
         },
         "durations": durations,
         "open": {"at": chosen.at, **level},

@@ -9,7 +9,7 @@ CREATE TABLE hub.kind (
 -- net = a duration in working time without pauses; level = +1 where a case begins to be open, waiting or overdue, -1 where
 -- it ends, so that the running sum is how many are so; signal = a sign of a figure that is made to look good.
 ALTER TABLE hub.measure DROP CONSTRAINT measure_role_check;
-ALTER TABLE hub.measure ADD terminal boolean NOT NULL DEFAULT false;
+ALTER TABLE hub.measure ADD terminal boolean NOT NULL DEFAULT false, ADD serves boolean NOT NULL DEFAULT false;
 ALTER TABLE hub.measure ADD CHECK (role IN ('state', 'duration', 'negative', 'net', 'level', 'signal'));
 -- due_at: NULL while a case has no limit, or its applicant has it. due_done_at: when what the limit is of had ended.
 ALTER TABLE hub.cases ADD due_at timestamptz, ADD due_done_at timestamptz;
@@ -23,14 +23,15 @@ CREATE TABLE hub.opening (
 );
 
 -- A figure is what a KPI measures, of whom: equal ones of any number of KPIs and catalogues are one. Cases up to
--- counted_to are in its sums. form: count, share, statistic (of terms); open, waiting, overdue (levels).
+-- counted_to are in its sums. retired: by a limit that due dates no longer follow. form: count, share, statistic (of terms); open, waiting, overdue (levels).
 CREATE TABLE hub.figure (
     figure_no integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     definition text NOT NULL UNIQUE,
     kind text NOT NULL,
     form text NOT NULL CHECK (form IN ('count', 'share', 'statistic', 'open', 'waiting', 'overdue')),
     opds text[], units text[], services text[], channels text[],
-    counted_to bigint NOT NULL DEFAULT 0
+    counted_to bigint NOT NULL DEFAULT 0,
+    retired boolean NOT NULL DEFAULT false
 );
 -- Which contributions belong to a figure. counted: they are its cases. weighted: a contribution counts by its value.
 -- binned: their values are summed by bin. hit: never, always, channel (only through that channel), limit (value at or

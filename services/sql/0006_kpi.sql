@@ -2,6 +2,11 @@
 -- Windows are [from, to), cut to whole minutes; those of health kinds to whole hours. A level is that of the last
 -- microsecond before `to`.
 
+-- A moment within the years of which anything is known; so no query runs to infinity.
+CREATE FUNCTION hub.clamp(at timestamptz) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN at IS NOT NULL THEN least(greatest(at, '1970-01-02 00:00+00'), '2200-01-01 00:00+00') END;
+
 -- The pieces of a window, signed: whole local days, whole hours, and edges. Where an edge is most of its hour, or the part
 -- of the hour behind it has hardly begun, it is the hour less its complement.
 DROP FUNCTION hub.window_pieces(timestamptz, timestamptz);
@@ -83,13 +88,25 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN NOT health OR n IS NULL OR n = 0 THEN n
             WHEN abs(n) < 5 THEN NULL
             ELSE (round(n / 5.0) * 5)::bigint END;
+CREATE FUNCTION hub.share(n bigint, of_n bigint, health boolean) RETURNS double precision
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN hub.shown(of_n - n, health) IS NOT NULL
+            THEN hub.shown(n, health)::double precision / nullif(hub.shown(of_n, health), 0) END;
 -- The time that stands for a bin where the mean of its values might be one person's: the middle of its edges.
 CREATE FUNCTION hub.bin_middle(bin smallint) RETURNS numeric
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE WHEN bin = 0 THEN 500000 ELSE round(1000000 * 1.02 ^ (bin - 0.5)) END;
 CREATE FUNCTION hub.is_health(kind text) RETURNS boolean
-LANGUAGE sql STABLE
-RETURN coalesce((SELECT k.health FROM hub.kind k WHERE k.kind = is_health.kind), false);
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    health boolean := (SELECT k.health FROM hub.kind k WHERE k.kind = is_health.kind);
+BEGIN
+    IF health IS NULL THEN
+        RAISE EXCEPTION '% is no kind of service; known: %', coalesce(kind, 'NULL'),
+            (SELECT string_agg(k.kind, ', ' ORDER BY k.kind) FROM hub.kind k) USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN health;
+END $$;
 
 -- Cases open at a moment, as hub.cases tells. Where cases end with their local day, only those that ended later on the
 -- same day are looked at.
@@ -177,8 +194,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE statistic WHEN 'median' THEN (whole + 1) / 2 WHEN 'p90' THEN (whole * 9 + 9) / 10 END;
 -- What a screen shows of the sums of one KPI: n cases, hits of them, the total of their values, and the mean and number
 -- of the bin in which the percentile lies. `value` in the KPI's unit; it is hidden where a cell of a health kind would
--- be too small. A health kind's mean is told in whole seconds and its percentile as the middle of the bin.
-CREATE TYPE hub.shown_value AS (value double precision, n bigint, hidden boolean);
+-- be too small; `cases` is n as it is, to judge by. A health kind's mean is told in whole seconds and its percentile as the middle of the bin.
+CREATE TYPE hub.shown_value AS (value double precision, n bigint, hidden boolean, cases bigint);
 CREATE FUNCTION hub.value_of(
     statistic text, scale double precision, per_units integer, health boolean,
     n bigint, hits bigint, total numeric, bin_mean numeric, bin smallint
@@ -189,6 +206,7 @@ DECLARE
     found hub.shown_value;
 BEGIN
     n := coalesce(n, 0);
+    found.cases := n;
     found.n := hub.shown(n, health);
     found.hidden := found.n IS NULL;
     IF statistic IN ('count', 'level') THEN
@@ -237,8 +255,8 @@ LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     way integer := CASE direction WHEN 'lower' THEN 1 ELSE -1 END;
 BEGIN
-    IF doubt = 'building' THEN
-        RETURN ('no_data'::text, 'building'::text);
+    IF doubt IN ('building', 'rewritten') THEN
+        RETURN ('no_data'::text, doubt);
     ELSIF doubt IS NOT NULL THEN
         RETURN ('stale'::text, doubt);
     ELSIF hidden THEN
@@ -260,16 +278,16 @@ BEGIN
 END $$;
 
 -- Values of KPIs of one catalogue over windows. Where none came and nobody was heard, there is no value: silence is not
--- zero. `built`: all cases are in its sums.
+-- zero. `doubt`: not all cases are in its sums yet, or due dates have other limits now.
 CREATE FUNCTION hub.kpi_values(version bigint, kpis text[], froms timestamptz[], tos timestamptz[])
-RETURNS TABLE (ask integer, value double precision, n bigint, hidden boolean, built boolean)
+RETURNS TABLE (ask integer, value double precision, n bigint, hidden boolean, cases bigint, doubt text)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
     WITH asked AS MATERIALIZED (
         SELECT a.ask::integer, k.kpi, k.figure_no, k.statistic, k.scale, k.per_units, f.kind, f.form, d.health, d.expires,
-               f.counted_to = 9223372036854775807 AS built,
+               CASE WHEN f.retired THEN 'rewritten' WHEN f.counted_to < 9223372036854775807 THEN 'building' END AS doubt,
                CASE WHEN k.statistic = 'level' THEN 'epoch'::timestamptz ELSE a.from_at END AS from_at, a.to_at
         FROM unnest($2, $3, $4) WITH ORDINALITY a(kpi, from_at, to_at, ask)
         JOIN hub.kpi k ON k.version = $1 AND k.kpi = a.kpi
@@ -311,10 +329,10 @@ BEGIN
     SELECT a.ask,
            CASE WHEN a.statistic = 'count' AND v.n = 0 AND NOT EXISTS (
                     SELECT FROM hub.kpi_feed e JOIN hub.source s USING (opd, app) JOIN hub.heard h USING (source_id)
-                    WHERE (e.version, e.kpi) = ($1, a.kpi)
+                    WHERE (e.version, e.kpi) = ($1, a.kpi) AND h.last_at >= a.from_at
                       AND h.slot >= a.from_at - interval '5 minutes' AND h.slot < a.to_at)
                 THEN NULL ELSE v.value END,
-           v.n, v.hidden, a.built
+           v.n, v.hidden, v.cases, a.doubt
     FROM asked a
     LEFT JOIN held h USING (ask)
     LEFT JOIN counted c USING (ask)
@@ -331,13 +349,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                     (SELECT min(version) FROM hub.catalogue))
 $$;
 
--- Why the hub as a whole cannot be trusted at a moment, as far as it is now; NULL if it can.
+-- Why the hub as a whole cannot be trusted at a moment: all that came until its last pulse, or until the oldest message
+-- that waits, is counted, and nothing is known of what came later. NULL if it can be trusted.
 CREATE FUNCTION hub.lag_doubt(at timestamptz) RETURNS text
 LANGUAGE sql STABLE
-RETURN CASE WHEN at > now() - interval '60 seconds' AND NOT EXISTS (
-    SELECT FROM hub.pulse p
-    WHERE p.at >= now() - interval '60 seconds' AND coalesce(p.waiting_since >= now() - interval '60 seconds', true)
-) THEN 'hub_lag' END;
+RETURN CASE WHEN at > interval '60 seconds' + coalesce((SELECT least(p.at, p.waiting_since) FROM hub.pulse p),
+                                                       now() - interval '120 seconds') THEN 'hub_lag' END;
 
 -- Of the applications that a KPI rests on: how many were heard within the time that they promised, of those whose units
 -- are open; and whether one of these was silent for more than three times as long.
@@ -352,9 +369,10 @@ BEGIN
     ), place AS MATERIALIZED (
         SELECT p.calendars,
                array_position(p.calendars, NULL) IS NOT NULL OR EXISTS (
-                   SELECT FROM hub.opening o
-                   WHERE o.calendar = ANY (p.calendars) AND o.starts <= $3 AND o.starts > $3 - interval '8 days'
-                     AND o.ends > $3) AS is_open
+                   SELECT FROM unnest(p.calendars) c(calendar) CROSS JOIN LATERAL (
+                       SELECT o.ends FROM hub.opening o WHERE o.calendar = c.calendar AND o.starts <= $3
+                       ORDER BY o.starts DESC LIMIT 1) newest
+                   WHERE newest.ends > $3) AS is_open
         FROM (SELECT DISTINCT calendars FROM feed) p
     ), publisher AS MATERIALIZED (
         SELECT p.opd, p.app, (
@@ -371,9 +389,10 @@ BEGIN
     GROUP BY f.kpi;
 END $$;
 
--- KPIs of one catalogue over windows, judged and with their trust as of a moment.
+-- KPIs of one catalogue over windows, judged and with their trust as of a moment; `remembering` what the wall showed
+-- before, by the same catalogue. Of health kinds a few late events, or a few timely ones, are not told of.
 CREATE FUNCTION hub.kpi_judged(
-    version bigint, kpis text[], froms timestamptz[], tos timestamptz[], at timestamptz
+    version bigint, kpis text[], froms timestamptz[], tos timestamptz[], at timestamptz, remembering boolean
 )
 RETURNS TABLE (
     kpi text, from_at timestamptz, to_at timestamptz, value double precision, n bigint, target double precision,
@@ -395,10 +414,10 @@ BEGIN
         FROM hub.kpi_values($1, $2, $3, $4) v
         JOIN unnest($2, $3, $4) WITH ORDINALITY a(kpi, from_at, to_at, ask) USING (ask)
     )
-    SELECT k.kpi, CASE WHEN k.statistic <> 'level' THEN v.from_at END, v.to_at, CASE WHEN v.built THEN v.value END,
-           v.n, t.target, hub.achievement(CASE WHEN v.built THEN v.value END, t.target, k.direction),
+    SELECT k.kpi, CASE WHEN k.statistic <> 'level' THEN v.from_at END, v.to_at, CASE WHEN v.doubt IS NULL THEN v.value END,
+           v.n, t.target, hub.achievement(CASE WHEN v.doubt IS NULL THEN v.value END, t.target, k.direction),
            j.status, j.reason, n.committed_at, n.commit_no, coalesce(f.heard, 0), coalesce(f.expected, 0),
-           l.late_share, r.revision
+           hub.share(l.late, l.events, hub.is_health(g.kind)), r.revision
     FROM figured v
     JOIN hub.kpi k ON k.version = $1 AND k.kpi = v.kpi
     JOIN hub.figure g USING (figure_no)
@@ -412,10 +431,13 @@ BEGIN
                ((v.to_at - interval '1 microsecond') AT TIME ZONE d.zone)::date AS last_day
     ) t
     LEFT JOIN LATERAL (
-        SELECT s.status FROM hub.kpi_shown s WHERE s.kpi = v.kpi AND s.at < $5 ORDER BY s.at DESC LIMIT 1
+        SELECT s.status FROM hub.kpi_shown s
+        WHERE $6 AND s.kpi = v.kpi AND s.at < $5
+          AND s.at >= (SELECT c.applied_at FROM hub.catalogue c WHERE c.version = $1)
+        ORDER BY s.at DESC LIMIT 1
     ) p ON true
     LEFT JOIN LATERAL (
-        SELECT sum(x.late)::double precision / nullif(sum(x.events), 0) AS late_share
+        SELECT sum(x.late)::bigint AS late, sum(x.events)::bigint AS events
         FROM hub.kpi_feed e JOIN hub.source s USING (opd, app)
         JOIN hub.arrival_day x ON x.source_id = s.source_id AND x.kind = g.kind
         WHERE (e.version, e.kpi) = ($1, v.kpi)
@@ -428,8 +450,8 @@ BEGIN
           AND (k.statistic = 'level' OR x.day >= t.first_day)
     ) r ON true
     CROSS JOIN LATERAL hub.judge(
-        k.direction, k.minimum_sample, k.warning_at, k.warning_clear, k.critical_at, k.critical_clear, v.value, v.n,
-        CASE WHEN NOT v.built THEN 'building' ELSE coalesce(d.hub, CASE WHEN f.silent THEN 'silent' END) END,
+        k.direction, k.minimum_sample, k.warning_at, k.warning_clear, k.critical_at, k.critical_clear, v.value, v.cases,
+        coalesce(v.doubt, d.hub, CASE WHEN f.silent THEN 'silent' END),
         v.hidden, p.status) j
     ORDER BY k.position;
 END $$;
@@ -475,11 +497,11 @@ BEGIN
     SELECT j.* FROM (
         SELECT k.version, array_agg(k.kpi) AS kpis, array_agg(lower(w.span)) AS froms, array_agg(upper(w.span)) AS tos
         FROM hub.kpi k JOIN hub.figure f USING (figure_no) JOIN hub.kind d USING (kind)
-        CROSS JOIN LATERAL (SELECT hub.window_at(k.span, k.local, d.health, $1) AS span) w
+        CROSS JOIN LATERAL (SELECT hub.window_at(k.span, k.local, d.health, hub.clamp($1)) AS span) w
         WHERE k.version = coalesce($2, (SELECT max(c.version) FROM hub.catalogue c))
-          AND ($1 AT TIME ZONE hub.timezone())::date BETWEEN k.since AND coalesce(k.until, 'infinity')
+          AND (hub.clamp($1) AT TIME ZONE hub.timezone())::date BETWEEN k.since AND coalesce(k.until, 'infinity')
         GROUP BY k.version
-    ) a CROSS JOIN LATERAL hub.kpi_judged(a.version, a.kpis, a.froms, a.tos, $1) j;
+    ) a CROSS JOIN LATERAL hub.kpi_judged(a.version, a.kpis, a.froms, a.tos, hub.clamp($1), true) j;
 END $$;
 CREATE VIEW wall.kpi_now AS SELECT * FROM wall.kpi_at(now());
 
@@ -493,16 +515,28 @@ RETURNS TABLE (
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT j.* FROM hub.kpi k JOIN hub.figure f USING (figure_no) JOIN hub.kind d USING (kind)
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN d.health THEN date_trunc('hour', $2, 'UTC') ELSE date_trunc('minute', $2) END AS a,
-               CASE WHEN d.health THEN hub.ceil_hour($3) ELSE date_trunc('minute', $3) END AS b
+        SELECT CASE WHEN d.health THEN date_trunc('hour', hub.clamp($2), 'UTC') ELSE date_trunc('minute', hub.clamp($2))
+               END AS a,
+               CASE WHEN d.health THEN hub.ceil_hour(hub.clamp($3)) ELSE date_trunc('minute', hub.clamp($3)) END AS b
     ) w
-    CROSS JOIN LATERAL hub.kpi_judged(k.version, ARRAY[k.kpi], ARRAY[w.a], ARRAY[w.b], least($3, now())) j
+    CROSS JOIN LATERAL hub.kpi_judged(k.version, ARRAY[k.kpi], ARRAY[w.a], ARRAY[w.b], least(hub.clamp($3), now()),
+                                        false) j
     WHERE k.kpi = $1 AND k.version = coalesce($4, (SELECT max(c.version) FROM hub.catalogue c))
 $$;
 
+-- Refuses steps that would be without number.
+CREATE FUNCTION hub.check_step(from_at timestamptz, to_at timestamptz, step interval) RETURNS void
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF step IS NULL OR step <= interval '0' OR extract(epoch FROM to_at - from_at) / extract(epoch FROM step) > 20000 THEN
+        RAISE EXCEPTION 'more than 20000 steps, or none; ask for a shorter time or longer steps'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END $$;
+
 -- One KPI step by step: whole hours, or whole local days, weeks or months, the first that which holds `from`; the last
 -- ends with `to`, or now. Each is a window of its own; a level is that of the step's end. A step's status remembers the
--- one before. A count of a step that is not the KPI's own window has no target and no status.
+-- one before; a step that has not ended is as stale as now is. A count of a step that is not the KPI's own window has no target and no status.
 CREATE FUNCTION wall.kpi_series(
     kpi text, from_at timestamptz, to_at timestamptz, step interval, version bigint DEFAULT NULL
 )
@@ -521,9 +555,11 @@ DECLARE
     first_day date;
     sources integer[];
     waiting text[];
-    last timestamptz := least(date_trunc('minute', to_at), date_trunc('minute', now()) + interval '1 minute');
+    first timestamptz := hub.clamp(from_at);
+    last timestamptz := least(date_trunc('minute', hub.clamp(to_at)), date_trunc('minute', now()) + interval '1 minute');
+    doubt text;
+    now_doubt text;
     judgeable boolean;
-    building boolean;
     previous text;
     row record;
     seen hub.shown_value;
@@ -532,9 +568,10 @@ BEGIN
     SELECT * INTO k FROM hub.kpi x
     WHERE x.kpi = kpi_series.kpi
       AND x.version = coalesce(kpi_series.version, (SELECT max(c.version) FROM hub.catalogue c));
-    IF NOT FOUND OR from_at >= last THEN
+    IF NOT FOUND OR first >= last THEN
         RETURN;
     END IF;
+    PERFORM hub.check_step(first, last, step);
     IF NOT days AND (step < interval '1 hour' OR step <> date_trunc('hour', step)) THEN
         RAISE EXCEPTION 'a step is whole hours, or whole days, weeks or months; write such as 1 day'
             USING ERRCODE = 'invalid_parameter_value';
@@ -547,8 +584,12 @@ BEGIN
     judgeable := k.statistic <> 'count' OR k.span = step OR k.local = CASE step
         WHEN interval '1 day' THEN 'day' WHEN interval '7 days' THEN 'week' WHEN interval '1 month' THEN 'month' END;
     waiting := hub.waiting_states(g.kind);
-    building := g.counted_to < 9223372036854775807;
-    first_day := (from_at AT TIME ZONE zone)::date;
+    now_doubt := coalesce(hub.lag_doubt(now()), (
+        SELECT 'silent' FROM hub.feeds(k.version, ARRAY[k.kpi], now()) f WHERE f.silent));
+    doubt := CASE WHEN g.retired THEN 'rewritten' WHEN g.counted_to < 9223372036854775807 THEN 'building' END;
+    first_day := CASE WHEN step >= interval '28 days' THEN date_trunc('month', first AT TIME ZONE zone)
+                      WHEN step = interval '7 days' THEN date_trunc('week', first AT TIME ZONE zone)
+                      ELSE first AT TIME ZONE zone END::date;
     sources := ARRAY(SELECT c.source_id FROM hub.kpi_feed e JOIN hub.source c USING (opd, app)
                      WHERE (e.version, e.kpi) = (k.version, k.kpi));
     FOR row IN
@@ -559,7 +600,7 @@ BEGIN
                   FROM generate_series(first_day::timestamp, last AT TIME ZONE zone, step) x WHERE days
                   UNION ALL
                   SELECT x, x + step, NULL, NULL
-                  FROM generate_series(date_trunc('hour', from_at, 'UTC'), last, step) x WHERE NOT days) s
+                  FROM generate_series(date_trunc('hour', first, 'UTC'), last, step) x WHERE NOT days) s
             WHERE s.starts < last
         ), summed AS (
             -- Most are asked day by day, and need no summing up.
@@ -610,21 +651,23 @@ BEGIN
                     WHEN k.statistic = 'level' THEN b.n + sum(coalesce(h.n, 0)) OVER (ORDER BY s.starts) END AS level,
                k.statistic = 'count' AND coalesce(h.n, 0) = 0 AND NOT EXISTS (
                    SELECT FROM hub.heard x
-                   WHERE x.source_id = ANY (sources) AND x.slot >= s.starts AND x.slot < s.ends) AS silence
+                   WHERE x.source_id = ANY (sources) AND x.last_at >= s.starts
+                     AND x.slot >= s.starts - interval '5 minutes' AND x.slot < s.ends) AS silence
         FROM steps s LEFT JOIN held h USING (starts) CROSS JOIN base b
         ORDER BY s.starts
     LOOP
         seen := hub.value_of(k.statistic, k.scale, k.per_units, d.health, coalesce(row.level::bigint, row.n), row.hits,
                              row.total, row.bin_mean, row.bin);
         at := row.starts;
-        value := CASE WHEN NOT building AND NOT row.silence THEN seen.value END;
+        value := CASE WHEN doubt IS NULL AND NOT row.silence THEN seen.value END;
         n := seen.n;
         IF judgeable THEN
             target := hub.target_at(k.target_days, k.targets,
                                     ((row.ends - interval '1 microsecond') AT TIME ZONE zone)::date);
             achievement := hub.achievement(value, target, k.direction);
             judged := hub.judge(k.direction, k.minimum_sample, k.warning_at, k.warning_clear, k.critical_at,
-                                k.critical_clear, value, n, CASE WHEN building THEN 'building' END, seen.hidden, previous);
+                                k.critical_clear, value, seen.cases, coalesce(doubt, CASE WHEN row.ends > now() THEN now_doubt END),
+                                seen.hidden, previous);
             status := judged.status;
             reason := judged.reason;
             IF status IN ('ok', 'warning', 'critical') THEN

@@ -3,10 +3,28 @@
 
 CREATE FUNCTION hub.cut_from(at timestamptz, kind text) RETURNS timestamptz
 LANGUAGE sql STABLE
-RETURN CASE WHEN hub.is_health(kind) THEN date_trunc('hour', at, 'UTC') ELSE date_trunc('minute', at) END;
+RETURN CASE WHEN hub.is_health(kind) THEN date_trunc('hour', hub.clamp(at), 'UTC') ELSE date_trunc('minute', hub.clamp(at)) END;
 CREATE FUNCTION hub.cut_to(at timestamptz, kind text) RETURNS timestamptz
 LANGUAGE sql STABLE
-RETURN CASE WHEN hub.is_health(kind) THEN hub.ceil_hour(at) ELSE date_trunc('minute', at) END;
+RETURN CASE WHEN hub.is_health(kind) THEN hub.ceil_hour(hub.clamp(at)) ELSE date_trunc('minute', hub.clamp(at)) END;
+-- The moment of a level: of health kinds the end of its hour.
+CREATE FUNCTION hub.cut_at(at timestamptz, kind text) RETURNS timestamptz
+LANGUAGE sql STABLE
+RETURN CASE WHEN hub.is_health(kind) THEN hub.ceil_hour(hub.clamp(at)) - interval '1 microsecond' ELSE hub.clamp(at) END;
+-- The role of a duration's measure by its clock.
+CREATE FUNCTION hub.role_of(kind text, name text, clock text) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    wanted text := CASE clock WHEN 'gross' THEN 'duration' WHEN 'net' THEN 'net' END;
+BEGIN
+    IF NOT EXISTS (SELECT FROM hub.measure m WHERE (m.kind, m.role, m.name) = ($1, wanted, $2)) THEN
+        RAISE EXCEPTION '% has no duration % by the clock %; known: %', kind, name, clock, (
+            SELECT string_agg(m.name || CASE m.role WHEN 'net' THEN ' (net)' ELSE ' (gross)' END, ', ' ORDER BY m.name, m.role)
+            FROM hub.measure m WHERE m.kind = $1 AND m.role IN ('duration', 'net')
+        ) USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN wanted;
+END $$;
 
 -- What stands in the sums and edges of a window, row by row.
 CREATE FUNCTION hub.readings(
@@ -66,7 +84,7 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Durations at or below a limit per series, exactly: a limit of the catalogue from its own sums, any other from
--- contributions.
+-- contributions. Of health kinds any other is not told: it would tell the times of single people.
 DROP FUNCTION hub.within(text, text, bigint, timestamptz, timestamptz, text[], text[], text[], text[]);
 CREATE FUNCTION hub.within(
     kind text, role text, name text, limit_us bigint, from_at timestamptz, to_at timestamptz,
@@ -101,7 +119,7 @@ BEGIN
             WHERE p.grain = 'edge' AND c.measure_id = wanted AND c.value <= $4
         ) part WHERE part.series_id IN (SELECT hub.series_of($1, $7, $8, $9, $10))
         GROUP BY 1;
-    ELSE
+    ELSIF NOT hub.is_health($1) THEN
         RETURN QUERY SELECT c.series_id, count(*) FROM hub.contribution c
         WHERE c.measure_id = wanted AND c.value <= $4 AND c.at >= a AND c.at < b
           AND c.series_id IN (SELECT hub.series_of($1, $7, $8, $9, $10))
@@ -109,10 +127,13 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION hub.share(n bigint, of_n bigint, health boolean) RETURNS double precision
-LANGUAGE sql IMMUTABLE
-RETURN CASE WHEN hub.shown(of_n - n, health) IS NOT NULL
-            THEN hub.shown(n, health)::double precision / nullif(hub.shown(of_n, health), 0) END;
+-- Whether how many lay within a limit may be told.
+CREATE FUNCTION hub.may_tell(kind text, role text, name text, within_limit interval) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN within_limit IS NOT NULL AND (NOT hub.is_health(kind) OR EXISTS (
+    SELECT FROM hub.duration_limit d JOIN hub.measure m USING (measure_id)
+    WHERE (m.kind, m.role, m.name) = (may_tell.kind, may_tell.role, may_tell.name)
+      AND d.limit_us = hub.micros(may_tell.within_limit)));
 
 CREATE OR REPLACE FUNCTION wall.states(
     kind text, from_at timestamptz, to_at timestamptz,
@@ -152,7 +173,7 @@ RETURNS TABLE (
 )
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH asked AS (
-        SELECT CASE $10 WHEN 'net' THEN 'net' ELSE 'duration' END AS role, hub.is_health($1) AS health
+        SELECT hub.role_of($1, $2, $10) AS role, hub.is_health($1) AS health
     ), binned AS MATERIALIZED (
         SELECT s.bin, s.n, s.total FROM asked a CROSS JOIN LATERAL hub.sums($1, a.role, ARRAY[$2], $3, $4, $6, $7, $8, $9) s
     ), ranked AS (
@@ -169,7 +190,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                                   AND up_to - n < hub.rank_of('p90', whole)) AS p90_bin
         FROM ranked
     ), inside AS (
-        SELECT CASE WHEN $5 IS NOT NULL THEN (
+        SELECT CASE WHEN hub.may_tell($1, a.role, $2, $5) THEN (
             SELECT coalesce(sum(w.n), 0)::bigint
             FROM hub.within($1, a.role, $2, hub.micros($5), $3, $4, $6, $7, $8, $9) w) END AS n
         FROM asked a
@@ -177,7 +198,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT mean.n,
            (SELECT hub.shown(coalesce(sum(s.n), 0)::bigint, a.health)
             FROM hub.sums($1, 'negative', ARRAY[$2], $3, $4, $6, $7, $8, $9) s),
-           mean.value, median.value, p90.value, hub.shown(i.n, a.health), hub.share(i.n, t.n, a.health)
+           mean.value, median.value, p90.value,
+           CASE WHEN hub.shown(t.n - i.n, a.health) IS NOT NULL THEN hub.shown(i.n, a.health) END,
+           hub.share(i.n, t.n, a.health)
     FROM told t CROSS JOIN inside i CROSS JOIN asked a
     CROSS JOIN LATERAL hub.value_of('mean', 1000000, NULL, a.health, t.n, 0, t.total, NULL, NULL) mean
     CROSS JOIN LATERAL hub.value_of('median', 1000000, NULL, a.health, t.n, 0, NULL, t.median, t.median_bin) median
@@ -188,8 +211,14 @@ $$;
 CREATE FUNCTION hub.place(s hub.series, by text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
-    RETURN CASE by WHEN 'opd' THEN s.opd WHEN 'unit' THEN s.unit WHEN 'service' THEN s.service
-                   WHEN 'channel' THEN s.channel END;
+    CASE by
+        WHEN 'opd' THEN RETURN s.opd;
+        WHEN 'unit' THEN RETURN s.unit;
+        WHEN 'service' THEN RETURN s.service;
+        WHEN 'channel' THEN RETURN s.channel;
+        ELSE RAISE EXCEPTION '% is no place; write opd, unit, service or channel', coalesce(by, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value';
+    END CASE;
 END $$;
 
 CREATE FUNCTION wall.states_by(
@@ -218,7 +247,7 @@ RETURNS TABLE (
 )
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH asked AS (
-        SELECT CASE $11 WHEN 'net' THEN 'net' ELSE 'duration' END AS role, hub.is_health($1) AS health
+        SELECT hub.role_of($1, $2, $11) AS role, hub.is_health($1) AS health
     ), binned AS MATERIALIZED (
         SELECT hub.place(s, $5) AS key, CASE WHEN $5 <> 'channel' THEN s.opd END AS opd, p.bin, sum(p.n)::bigint AS n,
                sum(p.total)::bigint AS total
@@ -242,11 +271,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         FROM asked a CROSS JOIN LATERAL hub.within($1, a.role, $2, hub.micros($6), $3, $4, $7, $8, $9, $10) w
         JOIN hub.series s USING (series_id) WHERE $6 IS NOT NULL GROUP BY 1, 2
     )
-    SELECT t.key, t.opd, mean.n, mean.value, median.value, p90.value, hub.shown(i.n, a.health),
+    SELECT t.key, t.opd, mean.n, mean.value, median.value, p90.value,
+           CASE WHEN hub.shown(t.n - i.n, a.health) IS NOT NULL THEN hub.shown(i.n, a.health) END,
            hub.share(i.n, t.n, a.health)
     FROM told t CROSS JOIN asked a
     LEFT JOIN LATERAL (
-        SELECT CASE WHEN $6 IS NOT NULL THEN coalesce((
+        SELECT CASE WHEN hub.may_tell($1, a.role, $2, $6) THEN coalesce((
             SELECT x.n FROM inside x WHERE x.key = t.key AND x.opd IS NOT DISTINCT FROM t.opd), 0) END AS n) i ON true
     CROSS JOIN LATERAL hub.value_of('mean', 1000000, NULL, a.health, t.n, 0, t.total, NULL, NULL) mean
     CROSS JOIN LATERAL hub.value_of('median', 1000000, NULL, a.health, t.n, 0, NULL, t.median, t.median_bin) median
@@ -267,23 +297,29 @@ DECLARE
     chosen smallint[] := ARRAY(SELECT m.measure_id FROM hub.measure m WHERE m.kind = $1 AND m.role = $2
                                  AND ($3 IS NULL OR m.name = ANY ($3)));
     every boolean := $7 IS NULL AND $8 IS NULL AND $9 IS NULL AND $10 IS NULL;
+    first timestamptz := hub.clamp(from_at);
+    last timestamptz := hub.clamp(to_at);
+    first_day date := CASE WHEN step >= interval '28 days' THEN date_trunc('month', first AT TIME ZONE zone)
+                           WHEN step = interval '7 days' THEN date_trunc('week', first AT TIME ZONE zone)
+                           ELSE first AT TIME ZONE zone END::date;
 BEGIN
+    PERFORM hub.is_health(kind), hub.check_step(first, last, step);
     IF days THEN
         RETURN QUERY
         SELECT s.starts, m.m, r.bin, sum(r.n)::bigint, sum(r.total)::bigint
         FROM (SELECT hub.day_start(x::date, zone) AS starts, x::date AS d0, (x + step)::date AS d1
-              FROM generate_series(((from_at AT TIME ZONE zone)::date)::timestamp, to_at AT TIME ZONE zone, step) x) s
+              FROM generate_series(first_day::timestamp, last AT TIME ZONE zone, step) x) s
         CROSS JOIN unnest(chosen) m(m)
         CROSS JOIN LATERAL (
             SELECT d.series_id, d.bin, d.n, d.total FROM hub.rollup_day d
             WHERE d.measure_id = m.m AND d.day >= s.d0 AND d.day < s.d1 OFFSET 0) r
-        WHERE s.starts < to_at AND (every OR r.series_id IN (SELECT hub.series_of($1, $7, $8, $9, $10)))
+        WHERE s.starts < last AND (every OR r.series_id IN (SELECT hub.series_of($1, $7, $8, $9, $10)))
         GROUP BY 1, 2, 3;
     ELSIF step >= interval '1 hour' AND step = date_trunc('hour', step) THEN
         RETURN QUERY
         SELECT s.starts, m.m, r.bin, sum(r.n)::bigint, sum(r.total)::bigint
         FROM (SELECT x AS starts, x + step AS ends
-              FROM generate_series(date_trunc('hour', from_at, 'UTC'), to_at, step) x WHERE x < to_at) s
+              FROM generate_series(date_trunc('hour', first, 'UTC'), last, step) x WHERE x < last) s
         CROSS JOIN unnest(chosen) m(m)
         CROSS JOIN LATERAL (
             SELECT h.series_id, h.bin, h.n, h.total FROM hub.rollup_hour h
@@ -314,7 +350,7 @@ CREATE FUNCTION wall.duration_over(
 RETURNS TABLE (at timestamptz, n bigint, mean_s double precision, median_s double precision, p90_s double precision)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH asked AS (
-        SELECT CASE $10 WHEN 'net' THEN 'net' ELSE 'duration' END AS role, hub.is_health($1) AS health
+        SELECT hub.role_of($1, $2, $10) AS role, hub.is_health($1) AS health
     ), binned AS MATERIALIZED (
         SELECT p.at, p.bin, p.n, p.total
         FROM asked a CROSS JOIN LATERAL hub.parts_over($1, a.role, ARRAY[$2], $3, $4, $5, $6, $7, $8, $9) p
@@ -340,14 +376,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     ORDER BY 1
 $$;
 
--- Open cases by place, channel and state. The oldest of a health kind is told to the minute, and only of five or more.
+-- Open cases by place, channel and state. Of a health kind groups of fewer than five are left out, and the oldest is
+-- told to the hour.
 CREATE FUNCTION hub.open_by_state(kind text, at timestamptz, opd text[], unit text[], service text[], channel text[])
 RETURNS TABLE (opd text, unit text, service text, channel text, state text, waiting boolean, open bigint,
                oldest timestamptz)
 LANGUAGE sql STABLE AS $$
     WITH counted AS MATERIALIZED (
         SELECT o.series_id, o.channel, o.state, count(*) AS n, min(o.opened_at) AS oldest
-        FROM hub.open_cases($1, $2) o WHERE $6 IS NULL OR o.channel = ANY ($6) GROUP BY 1, 2, 3
+        FROM hub.open_cases($1, hub.cut_at($2, $1)) o WHERE $6 IS NULL OR o.channel = ANY ($6) GROUP BY 1, 2, 3
     ), waits AS MATERIALIZED (
         SELECT hub.waiting_states($1) AS states
     )
@@ -359,7 +396,7 @@ LANGUAGE sql STABLE AS $$
 $$;
 CREATE FUNCTION hub.shown_time(at timestamptz, n bigint, health boolean) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE
-RETURN CASE WHEN NOT health THEN at WHEN hub.shown(n, health) > 0 THEN date_trunc('minute', at) END;
+RETURN CASE WHEN NOT health THEN at WHEN hub.shown(n, health) > 0 THEN date_trunc('hour', at, 'UTC') END;
 CREATE OR REPLACE FUNCTION wall.open_by_state(
     kind text, at timestamptz DEFAULT now(),
     opd text[] DEFAULT NULL, unit text[] DEFAULT NULL, service text[] DEFAULT NULL, channel text[] DEFAULT NULL
@@ -370,6 +407,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT o.opd, o.unit, o.service, o.channel, o.state, o.waiting, hub.shown(o.open, hub.is_health($1)),
            hub.shown_time(o.oldest, o.open, hub.is_health($1))
     FROM hub.open_by_state($1, $2, $3, $4, $5, $6) o
+    WHERE hub.shown(o.open, hub.is_health($1)) IS NOT NULL
 $$;
 CREATE OR REPLACE FUNCTION wall.open(
     kind text, at timestamptz DEFAULT now(),
@@ -395,16 +433,18 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT o.opd, o.unit, o.service, hub.shown(o.n, hub.is_health($1)), hub.shown_time(o.due, o.n, hub.is_health($1))
     FROM (
         SELECT s.opd, s.unit, s.service, count(*) AS n, min(c.due_at) AS due
-        FROM hub.open_cases($1, $2) c JOIN hub.series s USING (series_id)
-        WHERE c.due_at <= $2 AND coalesce(c.due_done_at > $2, true)
+        FROM (SELECT hub.cut_at($2, $1) AS at) a
+        CROSS JOIN LATERAL hub.open_cases($1, a.at) c JOIN hub.series s USING (series_id)
+        WHERE c.due_at <= a.at AND coalesce(c.due_done_at > a.at, true)
           AND ($3 IS NULL OR s.opd = ANY ($3)) AND ($4 IS NULL OR s.unit = ANY ($4))
           AND ($5 IS NULL OR s.service = ANY ($5)) AND ($6 IS NULL OR c.channel = ANY ($6))
         GROUP BY 1, 2, 3
     ) o
+    WHERE hub.shown(o.n, hub.is_health($1)) IS NOT NULL
 $$;
 
 -- Signs that a figure is made to look good, by unit: cases closed in bulk (as many in one minute as the catalogue's
--- bulk_closing says), services of no time (under a second), cases returned to the applicant within the last working day
+-- bulk_closing says), services rendered in no time (under a second), cases returned to the applicant within the last working day
 -- before their limit, cases begun anew, cases returned more than once. They are a reason to ask, not a proof.
 CREATE FUNCTION wall.integrity(
     kind text, from_at timestamptz, to_at timestamptz, opd text[] DEFAULT NULL, unit text[] DEFAULT NULL
@@ -430,7 +470,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         FROM minutes m CROSS JOIN a GROUP BY 1, 2
     ), timed AS (
         SELECT s.opd, s.unit, sum(p.n) AS timed, coalesce(sum(p.n) FILTER (WHERE p.bin = 0), 0) AS zero
-        FROM hub.parts($1, 'duration', NULL, $2, $3, $4, $5, NULL, NULL) p JOIN series s USING (series_id) GROUP BY 1, 2
+        FROM hub.parts($1, 'duration', NULL, $2, $3, $4, $5, NULL, NULL) p
+        JOIN hub.measure m ON m.measure_id = p.measure_id AND m.serves JOIN series s USING (series_id) GROUP BY 1, 2
     ), signals AS (
         SELECT s.opd, s.unit, sum(p.n) FILTER (WHERE m.name = 'late_return') AS returned,
                sum(p.total) FILTER (WHERE m.name = 'late_return') AS late,
@@ -466,12 +507,23 @@ CREATE VIEW wall.hub AS
     FROM hub.city y
     LEFT JOIN (SELECT commit_no, committed_at FROM hub.commit_log ORDER BY commit_no DESC LIMIT 1) n ON true
     LEFT JOIN hub.pulse p ON true;
+-- A step of whole minutes: less would tell single events apart.
+CREATE FUNCTION hub.minutes_of(step interval) RETURNS interval
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF step IS NULL OR step < interval '1 minute' OR step <> date_trunc('minute', step) OR extract(month FROM step) > 0
+       OR extract(year FROM step) > 0 THEN
+        RAISE EXCEPTION 'a step is whole minutes, hours or days; write such as 1 minute'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN step;
+END $$;
 -- Commits step by step. Seconds are from the receipt of the oldest message of a commit until it was committed.
 CREATE FUNCTION wall.throughput(from_at timestamptz, to_at timestamptz, step interval)
 RETURNS TABLE (at timestamptz, counted bigint, duplicates bigint, rejected bigint, p50_s double precision,
                p99_s double precision)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT date_bin($3, c.committed_at, 'epoch'), sum(c.counted), sum(c.duplicates), sum(c.rejected),
+    SELECT date_bin(hub.minutes_of($3), c.committed_at, 'epoch'), sum(c.counted), sum(c.duplicates), sum(c.rejected),
            percentile_disc(0.5) WITHIN GROUP (ORDER BY s.s), percentile_disc(0.99) WITHIN GROUP (ORDER BY s.s)
     FROM hub.commit_log c
     CROSS JOIN LATERAL (SELECT extract(epoch FROM c.committed_at - c.received_at)::double precision AS s) s

@@ -16,9 +16,10 @@ SELECT name, checksum FROM public.warroom_migration
 INSERT INTO public.warroom_migration (name, checksum) VALUES (%s, %s)
 
 -- name: measure
-INSERT INTO hub.measure (kind, role, name, waiting, terminal) VALUES (%s, %s, %s, %s, %s)
-ON CONFLICT (kind, role, name) DO UPDATE SET waiting = excluded.waiting, terminal = excluded.terminal
-WHERE (hub.measure.waiting, hub.measure.terminal) <> (excluded.waiting, excluded.terminal)
+INSERT INTO hub.measure AS m (kind, role, name, waiting, terminal, serves) VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (kind, role, name) DO UPDATE
+SET waiting = excluded.waiting, terminal = excluded.terminal, serves = excluded.serves
+WHERE (m.waiting, m.terminal, m.serves) <> (excluded.waiting, excluded.terminal, excluded.serves)
 
 -- name: kind
 INSERT INTO hub.kind (kind, health, expires) VALUES (%s, %s, %s)

@@ -25,7 +25,7 @@ MEASURES = dict(
             (kind, role, name)
             for kind, lifecycle in KINDS.items()
             if lifecycle.has_cases
-            for role, name, _, _ in measure_names(lifecycle)
+            for role, name, *_ in measure_names(lifecycle)
         ],
         count(1),
         strict=False,

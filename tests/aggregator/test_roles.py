@@ -143,7 +143,7 @@ async def test_what_the_reader_asks_for_too_long_is_ended(database: Database) ->
         )
         assert aggregator.execute("SELECT hub.end_long_reads('1 hour')").fetchone() == (0,)
         async with asyncio.timeout(60):
-            while aggregator.execute("SELECT hub.end_long_reads('0.2 seconds')").fetchone() == (0,):
+            while aggregator.execute("SELECT hub.end_long_reads('0.2 seconds')").fetchone() == (0,):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             with pytest.raises(psycopg.errors.AdminShutdown):
                 await endless

@@ -92,6 +92,7 @@ def test_benchmark_asks_the_wall_and_tells_what_it_found(city: Database, capsys:
     for line in (
         r"events +([\d,]+) +\1\n",
         r"12 months daily: a share +[\d.]+ / [\d.]+; [\d.]+; [\d.]+x",
-        r"30 days: states by unit +[\d.]+ / [\d.]+; [\d.]+; [\d.]+x",
+        r"queues: Per tempat +[\d.]+ / [\d.]+; [\d.]+; [\d.]+x",
+        r"city wall, all of it, ms \(< 300\) +\d+",
     ):
         assert re.search(line, printed), f"{line} not in:\n{printed}"

@@ -52,7 +52,12 @@ def test_measure_agrees_with_the_raw_events(warroom: Warroom) -> None:
         ).fetchall()
     for kind in ("queue", "permit", "visit"):
         states = warroom.json("measure", kind)["states"]
-        assert {name: row["events"] for name, row in states.items()} == {s: n for k, s, n in rows if k == kind}
+        counted = {state: n for k, state, n in rows if k == kind}
+        if kind == "visit":
+            # Of a health kind, none of fewer than five, and others to the nearest five.
+            counted = {state: (n + 2) // 5 * 5 if n >= 5 else None for state, n in counted.items()}
+        assert {name: row["events"] for name, row in states.items()} == counted
+        assert warroom("measure", kind).returncode == 0
 
 
 def test_measure_filters_and_limits(warroom: Warroom) -> None:

@@ -28,8 +28,10 @@ UNION ALL SELECT inbox_seq, reason FROM hub.reject_state WHERE NOT same_message
 _FACTS = """
 SELECT s.kind, m.role, m.name, x.at, s.opd, s.unit, s.service, s.channel, x.value, c.case_id
 FROM hub.contribution x JOIN hub.cases c USING (case_no) JOIN hub.series s ON s.series_id = x.series_id
-JOIN hub.measure m USING (measure_id)
+JOIN hub.measure m USING (measure_id) WHERE m.role = ANY (ARRAY['state', 'duration', 'negative'])
 """
+#: What follows from a lifecycle alone; the rest needs the calendars of this city, and `verify` recomputes it.
+_PLAIN = {"state", "duration", "negative"}
 
 
 async def check(js: JetStreamContext, database_url: str, timezone: str, confirmed: dict[int, Sent]) -> Books:
@@ -89,4 +91,5 @@ def _facts(events: list[Event], timezone: str) -> Counter[TupleRow]:
         (f.kind, f.role, f.name, reference.moment(f.at), f.opd, f.unit, f.service, f.channel, f.value, f.case)
         for published in cases.values()
         for f in reference.Reference(published, timezone).facts
+        if f.role in _PLAIN
     )

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 
-from tests.kpi.town import Town, catalogue, kpi
+from tests.kpi.town import Town, calendar, catalogue, kpi
 
 WAIT = kpi("tunggu", "queue", {"type": "mean", "duration": "wait"}, unit="minutes", minimum_sample=2)
 TICKETS = kpi("tiket", "queue", {"type": "count", "state": "issued"}, unit="count")
@@ -72,9 +73,15 @@ async def test_a_hub_that_lags_or_stands_still_makes_everything_stale(town: Town
     assert said(town, "tunggu")[:2] == ("stale", "hub_lag")
     town.beat(at=datetime.now(UTC) - timedelta(seconds=61))
     assert said(town, "tunggu")[:2] == ("stale", "hub_lag")
-    # The past stays what it was.
-    ((status,),) = town.wall("SELECT status FROM wall.kpi_value('tunggu', %s, %s)", at - 60 * MINUTE, at - MINUTE / 2)
-    assert status in ("ok", "no_data")
+    assert town.wall("SELECT reason FROM wall.kpi_at(%s)", datetime.now(UTC)) == [("hub_lag",)]
+    # What lies before the last pulse is known, and stays what it was.
+    town.beat(waiting_since=at - 10 * MINUTE)
+    for minutes, reason in ((0, "hub_lag"), (8, "hub_lag"), (9.2, "silent")):
+        assert town.wall("SELECT reason FROM wall.kpi_at(%s)", at - minutes * MINUTE) == [(reason,)]
+    ((status,),) = town.wall(
+        "SELECT status FROM wall.kpi_series('tunggu', %s, %s, '1 day') ORDER BY at DESC LIMIT 1", at - 60 * MINUTE, at
+    )
+    assert status == "stale", "the day that runs is no better than now"
 
 
 @pytest.mark.parametrize(("at", "expected"), [(MONDAY, (0, 2)), (SUNDAY, (0, 0))])
@@ -138,3 +145,49 @@ async def test_a_value_between_raising_and_clearing_keeps_what_the_wall_showed(t
     town.owner("SELECT hub.note_statuses()")
     await town.commit(town.arrival("queue", "issued", at, f"C-{number}") for number in range(5))
     assert said(town, "tiket")[:3] == ("ok", "good", 45.0), "it was cleared, so nothing holds it"
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        ("wall.states('queues', now(), now())", "queues is no kind of service; known: permit, queue, visit"),
+        ("wall.duration('permit', 'lead', now(), now(), clock => 'nett')", "lead (net)"),
+        ("wall.duration('queue', 'wait', now(), now(), clock => 'net')", "wait (gross)"),
+        ("wall.states_by('queue', now() - interval '9 years', now(), 'units')", "units is no place"),
+        ("wall.kpi_series('tiket', '-infinity', now(), '1 hour')", "more than 20000 steps"),
+        ("wall.states_over('queue', '-infinity', 'infinity', '1 hour')", "more than 20000 steps"),
+        ("wall.kpi_series('tiket', now() - interval '1 day', now(), '1 minute')", "a step is whole hours"),
+        ("wall.throughput(now() - interval '1 day', now(), '0')", "a step is whole minutes"),
+    ],
+)
+async def test_what_cannot_be_asked_is_refused_in_one_line(town: Town, call: str, says: str) -> None:
+    await town.put_in_force(catalogue([TICKETS]))
+    await town.commit([town.arrival("queue", "issued", MONDAY, "A-1")])
+    with pytest.raises(psycopg.errors.InvalidParameterValue) as refused:
+        town.wall(f"SELECT * FROM {call}")
+    assert says in str(refused.value.diag.message_primary)
+
+
+async def test_moments_beyond_all_years_are_answered(town: Town) -> None:
+    await town.put_in_force(catalogue([TICKETS]))
+    await town.commit([town.arrival("queue", "issued", MONDAY, "A-1")])
+    assert town.wall("SELECT n FROM wall.kpi_value('tiket', '-infinity', 'infinity')") == [(1,)]
+    assert town.wall("SELECT n FROM wall.kpi_at('-infinity')") == []
+    assert town.wall("SELECT cases FROM wall.states('queue', '-infinity', 'infinity')") == [(1,)]
+    assert town.wall("SELECT open FROM wall.open('queue', 'infinity')") == [(0,)]
+
+
+async def test_a_unit_that_never_closes_is_always_expected_to_be_heard(town: Town) -> None:
+    week = {day: ["00:00-24:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+    await town.put_in_force(catalogue([OFFICE], office=calendar(hours=week)))
+    assert town.wall("SELECT heard, expected, reason FROM wall.kpi_at(%s)", SUNDAY) == [(0, 2, "silent")]
+
+
+async def test_months_of_a_series_are_local_months(town: Town) -> None:
+    await town.put_in_force(catalogue([TICKETS]))
+    await town.commit([town.arrival("queue", "issued", MONDAY, "A-1")])
+    steps = "SELECT at FROM wall.kpi_series('tiket', %s, %s, %s)"
+    months = town.wall(steps, MONDAY - timedelta(days=29), MONDAY, "1 month")
+    assert [at.astimezone(JAKARTA).strftime("%m-%d %H:%M") for (at,) in months] == ["10-01 00:00", "11-01 00:00"]
+    weeks = town.wall(steps, MONDAY - timedelta(days=3), MONDAY, "7 days")
+    assert [at.astimezone(JAKARTA).strftime("%m-%d") for (at,) in weeks] == ["11-10", "11-17"]

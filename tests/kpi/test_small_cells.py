@@ -3,6 +3,9 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import psycopg
+import pytest
+
 from tests.kpi.town import Town, catalogue, kpi
 
 NINE = datetime(2025, 11, 17, 9, tzinfo=ZoneInfo("Asia/Jakarta"))
@@ -60,7 +63,10 @@ async def test_three_patients_are_nowhere_to_be_seen(town: Town) -> None:
         row[1:] for row in town.wall("SELECT * FROM wall.duration_over('visit', 'wait', %s, %s, '1 hour')", *DAY)
     } == {(None,) * 4}
     assert town.wall("SELECT * FROM wall.open('visit', %s)", at) == [(None, 0, None, None)]
-    assert {row[-2:] for row in town.wall("SELECT * FROM wall.open_by_state('visit', %s)", at)} == {(None, None)}
+    # Nor when they came, by asking from moment to moment within their hour.
+    moments = [NINE + timedelta(minutes=minute) for minute in range(-59, 1, 7)]
+    assert {town.wall("SELECT * FROM wall.open('visit', %s)", moment)[0] for moment in moments} == {(0, 0, None, None)}
+    assert town.wall("SELECT * FROM wall.open_by_state('visit', %s)", at) == []
     found = town.wall("SELECT * FROM wall.integrity('visit', %s, %s)", *DAY)
     assert all(count in (None, 0) for row in found for count in row[2:])
     for code in ("kunjungan", "rujukan", "tunggu"):
@@ -103,9 +109,42 @@ async def test_a_share_that_would_tell_of_a_few_is_hidden_too(town: Town) -> Non
     assert town.wall(asked, *DAY) == [(None, 40, "suppressed")]
     await visits(town, 60, unit="ugd", referred=17)
     assert town.wall(asked, *DAY) == [(20.0, 100, "good")]
+    # Nor by asking from limit to limit.
+    for limit in ("420 seconds", "425 seconds", "1 hour"):
+        ((within, within_share),) = town.wall(
+            "SELECT within, within_share FROM wall.duration('visit', 'wait', %s, %s, %s)", *DAY, limit
+        )
+        assert (within, within_share) == (None, None)
     # Nobody's own waiting time: the middle of a bin of two percent, and whole seconds.
     ((mean, p90),) = town.wall("SELECT mean_s, p90_s FROM wall.duration('visit', 'wait', %s, %s)", *DAY)
     waits = sorted([420 + n for n in range(40)] + [420 + n for n in range(60)])
     assert mean == round(sum(waits) / 100)
     assert abs(p90 / waits[89] - 1) < 0.02
     assert p90 not in waits
+
+
+async def test_a_few_late_events_are_not_told_of(town: Town) -> None:
+    await town.put_in_force(catalogue(KPIS))
+    await visits(town, 20)
+    late = [town.arrival("visit", "registered", NINE, f"late-{n}", late=timedelta(hours=2)) for n in range(3)]
+    await town.commit(late)
+    asked = "SELECT late_share FROM wall.kpi_value('kunjungan', %s, %s)"
+    assert town.wall(asked, *DAY) == [(None,)]
+    await town.commit(
+        [town.arrival("visit", "registered", NINE, f"later-{n}", late=timedelta(hours=2)) for n in range(4)]
+    )
+    assert town.wall(asked, *DAY) == [(5 / 45,)]
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        town.wall("SELECT * FROM wall.throughput(now() - interval '1 hour', now(), '1 millisecond')")
+
+
+async def test_too_few_are_judged_by_their_true_number(town: Town) -> None:
+    """Eight are told as ten, and are still fewer than ten."""
+    few = kpi(
+        "rujukan", "visit", {"type": "share_of_states", "states": ["referred"], "of": ["registered"]}, minimum_sample=10
+    )
+    await town.put_in_force(catalogue([few]))
+    await visits(town, 8)
+    await heartbeats(town)
+    asked = "SELECT n, status, reason FROM wall.kpi_value('rujukan', %s, %s)"
+    assert town.wall(asked, *DAY) == [(10, "no_data", "under_sampled")]

@@ -44,13 +44,13 @@ def kpi(code: str, kind: str, measure: dict[str, Any], **more: Any) -> Kpi:
     return build(**{**usual, **more})
 
 
-def calendar(hours: str = "08:00-16:00", **more: Any) -> Calendar:
+def calendar(hours: str | dict[str, list[str]] = "08:00-16:00", **more: Any) -> Calendar:
     return Calendar.model_validate(
         {
             "code": "kantor",
             "name": NAME.model_dump(),
             "working_day": "PT8H",
-            "hours": {day: [hours] for day in WEEKDAYS},
+            "hours": hours if isinstance(hours, dict) else {day: [hours] for day in WEEKDAYS},
             **more,
         }
     )

@@ -22,6 +22,6 @@ LIFECYCLE = Lifecycle(
     ),
     durations=(
         Duration("verify", "submitted", frozenset({"verified"}), net=True),
-        Duration("lead", "submitted", frozenset({"issued", "rejected"}), net=True),
+        Duration("lead", "submitted", frozenset({"issued", "rejected"}), net=True, serves=True),
     ),
 )

@@ -22,7 +22,7 @@ LIFECYCLE = Lifecycle(
     ),
     durations=(
         Duration("wait", "issued", frozenset({"called"})),
-        Duration("service", "called", frozenset({"served"})),
+        Duration("service", "called", frozenset({"served"}), serves=True),
     ),
     expires="local_day",
 )

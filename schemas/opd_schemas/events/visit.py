@@ -18,7 +18,7 @@ LIFECYCLE = Lifecycle(
     ),
     durations=(
         Duration("wait", "registered", frozenset({"examined"})),
-        Duration("visit", "registered", frozenset({"completed"})),
+        Duration("visit", "registered", frozenset({"completed"}), serves=True),
     ),
     expires="local_day",
     health=True,

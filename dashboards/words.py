@@ -44,6 +44,7 @@ REASONS = {
     "under_sampled": Words("kasus terlalu sedikit", "too few cases"),
     "suppressed": Words("disamarkan", "hidden"),
     "building": Words("sedang dihitung", "being computed"),
+    "rewritten": Words("batas sudah diganti", "limit replaced"),
     "silent": Words("aplikasi diam", "application silent"),
     "hub_lag": Words("hub tertinggal", "hub behind"),
 }

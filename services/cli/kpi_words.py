@@ -70,6 +70,12 @@ _MEANINGS = {
         "This figure is still being counted over what is stored. Wait until that is done; if it was broken off, go on"
         " with: warroom catalogue apply FOLDER.",
     ),
+    "rewritten": Words(
+        "Batas dalam katalog lama sudah diganti, dan tenggat perkara kini mengikuti batas yang baru; keterlambatan menurut"
+        " batas lama tidak dapat dihitung lagi.",
+        "The limit of that older catalogue has been replaced, and due dates follow the new one; what was overdue by the"
+        " old limit cannot be told any more.",
+    ),
     "silent": Words(
         "Aplikasi pengirim diam: hanya {heard} dari {expected} yang terdengar, jadi nilai ini tidak dapat dipercaya."
         " Cari yang diam dengan warroom status, lalu hubungi OPD-nya.",

@@ -131,7 +131,8 @@ def _show(own: Context, found: dict[str, Any], zone: ZoneInfo) -> None:
     level = found["open"]
     oldest = level["oldest_open"].astimezone(zone).strftime("%Y-%m-%d %H:%M") if level["oldest_open"] else "-"
     out.print(
-        f"\n{say('Terbuka', 'Open')}: {_count(level['open'])}  {say('menunggu', 'waiting')}: {_count(level['waiting'])}  "
+        f"\n{say('Terbuka', 'Open')}: {_count(level['open'])}  "
+        f"{say('menunggu', 'waiting')}: {_count(level['waiting'])}  "
         f"{say('terlama sejak', 'oldest since')}: {oldest}"
     )
 

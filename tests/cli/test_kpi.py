@@ -239,7 +239,10 @@ def test_held_good_and_building(own_city: City) -> None:
     def told(name: str) -> str:
         return own_city("kpi", name, "--at", AT, COLUMNS="200").stdout
 
+    # What was shown by an earlier catalogue holds nothing.
     own_city.query("INSERT INTO hub.kpi_shown VALUES ('tepat', %s, 'critical')", NOON - timedelta(hours=1))
+    assert "is kept" not in told("tepat")
+    own_city.query("UPDATE hub.catalogue SET applied_at = %s", NOON - timedelta(days=9))
     own_city.query("UPDATE hub.kpi SET critical_at = 50 WHERE kpi = 'tepat'")
     assert "not yet at ≥ 70, so the status critical is kept" in told("tepat")
     own_city.query("UPDATE hub.kpi SET warning_at = 40, warning_clear = 41, critical_clear = 39 WHERE kpi = 'tepat'")

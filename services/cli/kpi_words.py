@@ -71,8 +71,8 @@ _MEANINGS = {
         " with: warroom catalogue apply FOLDER.",
     ),
     "rewritten": Words(
-        "Batas dalam katalog lama sudah diganti, dan tenggat perkara kini mengikuti batas yang baru; keterlambatan menurut"
-        " batas lama tidak dapat dihitung lagi.",
+        "Batas dalam katalog lama sudah diganti, dan tenggat perkara kini mengikuti batas yang baru; keterlambatan"
+        " menurut batas lama tidak dapat dihitung lagi.",
         "The limit of that older catalogue has been replaced, and due dates follow the new one; what was overdue by the"
         " old limit cannot be told any more.",
     ),

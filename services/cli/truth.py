@@ -127,6 +127,13 @@ def _show(own: Context, found: dict[str, Any], zone: ZoneInfo) -> None:
             _duration(row["p90_s"]),
             limits,
         )
+        if net := row.get("net"):
+            table.add_row(
+                f"{name} ({say('bersih', 'net')})",
+                _count(net["n"]),
+                *(_duration(net[figure]) for figure in ("mean_s", "median_s", "p90_s")),
+                say("jam kerja tanpa jeda", "working hours without pauses"),
+            )
     out.print(table)
     level = found["open"]
     oldest = level["oldest_open"].astimezone(zone).strftime("%Y-%m-%d %H:%M") if level["oldest_open"] else "-"

@@ -63,7 +63,7 @@ def measure(url: str, kind: str, chosen: Filter, limits: list[timedelta]) -> dic
     """Every figure of a kind as plain data; durations in seconds, shares as fractions, None where there is no case, or
     where a health kind has too few.
 
-    `limits` are asked for besides those of the catalogue.
+    `limits`, of time as it passes, are asked for besides those of the catalogue. `net` is working time without pauses.
     """
     lifecycle = KINDS[kind]
     base = {"kind": kind, **chosen.parameters()}
@@ -79,14 +79,17 @@ def measure(url: str, kind: str, chosen: Filter, limits: list[timedelta]) -> dic
         shares = {name: rows("channel_share", state=initial, name=name)[0] for name in CHANNELS}
         durations = {}
         for duration in lifecycle.durations:
-            plain = rows("duration", name=duration.name, limit=None)[0]
+            plain = rows("duration", name=duration.name, limit=None, clock="gross")[0]
             del plain["within"], plain["within_share"]
             wanted = sorted({limit for name, limit in known if name == duration.name} | set(limits))
             plain["limits"] = [
                 {"limit_s": limit.total_seconds(), "within": found["within"], "share": found["within_share"]}
                 for limit in wanted
-                for found in rows("duration", name=duration.name, limit=limit)
+                for found in rows("duration", name=duration.name, limit=limit, clock="gross")
             ]
+            if duration.net:
+                net = rows("duration", name=duration.name, limit=None, clock="net")[0]
+                plain["net"] = {name: net[name] for name in ("n", "mean_s", "median_s", "p90_s")}
             durations[duration.name] = plain
         level = rows("open")[0]
     return {

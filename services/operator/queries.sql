@@ -95,7 +95,8 @@ FROM wall.channel_share(%(kind)s, %(state)s, %(name)s, %(from)s, %(to)s, %(opd)s
 
 -- name: duration
 SELECT n, negative, mean_s, median_s, p90_s, within, within_share
-FROM wall.duration(%(kind)s, %(name)s, %(from)s, %(to)s, %(limit)s, %(opd)s, %(unit)s, %(service)s, %(channel)s)
+FROM wall.duration(%(kind)s, %(name)s, %(from)s, %(to)s, %(limit)s, %(opd)s, %(unit)s, %(service)s, %(channel)s,
+                   %(clock)s)
 
 -- name: open
 SELECT open, waiting, oldest_open, oldest_waiting

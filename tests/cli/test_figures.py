@@ -78,6 +78,10 @@ def test_measure_reads_as_a_table(warroom: Warroom) -> None:
     assert done.returncode == 0
     assert "Perizinan" in done.stdout
     assert "rata-rata" in done.stdout
+    lead = warroom.json("measure", "permit")["durations"]["lead"]
+    assert lead["net"]["n"] == lead["n"]
+    assert lead["net"]["mean_s"] <= lead["mean_s"]
+    assert "lead (bersih)" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 120
 
 

@@ -88,6 +88,8 @@ def demo(
     began = time.monotonic()
     err.print(own.say("Menyiapkan hub…", "Setting up the hub…"))
     endpoints = hub.up(own.state, None)
+    wall = hub.preview_url(stack)
+    err.print(own.say(f"Dinding kota di peramban: {wall}", f"The city wall in a browser: {wall}"))
     try:
         catalogue = _ready_city(endpoints.database_url)
         ending = asyncio.run(_play(own, catalogue, duration=duration, rate=rate, speed=speed, seed=seed, began=began))

@@ -101,6 +101,14 @@ function layOut() {
   wall.replaceChildren();
   // As they are read: on a narrow screen this is their order.
   const ordered = [...shown.dashboard.panels].sort((a, b) => a.gridPos.y - b.gridPos.y || a.gridPos.x - b.gridPos.x);
+  // A heading stays with what stands right beneath it.
+  for (const heading of ordered.filter(({ type }) => type === "text")) {
+    const { x, y, w, h } = heading.gridPos;
+    const below = ordered.findIndex(({ gridPos: p }) => p.x === x && p.w === w && p.y === y + h);
+    if (below < 0) continue;
+    const [panel] = ordered.splice(below, 1);
+    ordered.splice(ordered.indexOf(heading) + 1, 0, panel);
+  }
   for (const panel of ordered) {
     const element = place(panel);
     if (panel.type !== "row" || !panel.panels?.length) continue;

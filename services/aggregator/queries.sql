@@ -215,8 +215,8 @@ ON CONFLICT (figure_no, day) DO UPDATE SET batch_id = excluded.batch_id
 WITH touched AS MATERIALIZED (
     SELECT DISTINCT t.figure_no, date_trunc('hour', d.at, 'UTC') AS hour, (d.at AT TIME ZONE %(zone)s)::date AS day,
            CASE WHEN t.binned THEN hub.bin_of(d.value) ELSE 0 END AS bin
-    FROM delta d JOIN hub.term t USING (measure_id, series_id) JOIN hub.figure f USING (figure_no)
-    WHERE d.sign < 0 OR (d.sign > 0 AND f.form IN ('open', 'waiting', 'overdue'))
+    FROM (SELECT * FROM delta WHERE sign < 0 OR (sign > 0 AND measure_id = ANY (%(levels)s)) OFFSET 0) d
+    JOIN hub.term t USING (measure_id, series_id)
 ), hours AS (
     DELETE FROM hub.figure_hour r USING (SELECT DISTINCT figure_no, hour, bin FROM touched) d
     WHERE (r.n, r.total, r.hits) = (0, 0, 0) AND (r.figure_no, r.hour, r.bin) = (d.figure_no, d.hour, d.bin)

@@ -32,6 +32,8 @@ class Registry:
         self.rules: dict[str, Rules] = {}
         self.timezone: str | None = None
         self.city: City | None = None
+        #: Numbers of the measures that are levels.
+        self.levels: list[int] = []
         self._in_force: tuple[str, int | None] | None = None
         self._measures: dict[tuple[str, str, str], int] = {}
 
@@ -42,6 +44,7 @@ class Registry:
             if not found:
                 raise NotMigrated("The list of measures")
             self._measures = {(kind, role, name): number for kind, role, name, number in found}
+            self.levels = [number for (_, role, _), number in self._measures.items() if role == "level"]
             await self._read_sources(connection)
             await self._read_series(connection)
 

@@ -341,8 +341,8 @@ async def write_cases(
         if shrank:
             await cursor.execute(SQL["drop_empty"], zone)
         # Where levels rise and fall, any change may bring a sum to zero.
-        if shrank or any(registry.rules[case.key[1]].levels is not None for case, _ in changes):
-            await cursor.execute(SQL["drop_empty_figures"], zone)
+        if shrank or any(row[2] in registry.levels for row in delta):
+            await cursor.execute(SQL["drop_empty_figures"], {**zone, "levels": registry.levels})
 
 
 async def merge_all(registry: Registry, cases: Sequence[StoredCase]) -> list[Meaning]:

@@ -384,7 +384,9 @@ RETURNS TABLE (opd text, unit text, service text, channel text, state text, wait
 LANGUAGE sql STABLE AS $$
     WITH counted AS MATERIALIZED (
         SELECT o.series_id, o.channel, o.state, count(*) AS n, min(o.opened_at) AS oldest
-        FROM hub.open_cases($1, hub.cut_at($2, $1)) o WHERE $6 IS NULL OR o.channel = ANY ($6) GROUP BY 1, 2, 3
+        -- OFFSET 0: the moment is worked out once, not for each case.
+        FROM (SELECT hub.cut_at($2, $1) AS at OFFSET 0) a CROSS JOIN LATERAL hub.open_cases($1, a.at) o
+        WHERE $6 IS NULL OR o.channel = ANY ($6) GROUP BY 1, 2, 3
     ), waits AS MATERIALIZED (
         SELECT hub.waiting_states($1) AS states
     )
@@ -433,7 +435,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT o.opd, o.unit, o.service, hub.shown(o.n, hub.is_health($1)), hub.shown_time(o.due, o.n, hub.is_health($1))
     FROM (
         SELECT s.opd, s.unit, s.service, count(*) AS n, min(c.due_at) AS due
-        FROM (SELECT hub.cut_at($2, $1) AS at) a
+        FROM (SELECT hub.cut_at($2, $1) AS at OFFSET 0) a
         CROSS JOIN LATERAL hub.open_cases($1, a.at) c JOIN hub.series s USING (series_id)
         WHERE c.due_at <= a.at AND coalesce(c.due_done_at > a.at, true)
           AND ($3 IS NULL OR s.opd = ANY ($3)) AND ($4 IS NULL OR s.unit = ANY ($4))

@@ -29,7 +29,8 @@ ORDER BY k.position, kpi
 -- name: series
 -- The last steps of each KPI: local days where its window is a day or more, or its cases stay open over midnight;
 -- else hours. `daily` tells it for windows that are not the KPIs' own.
-SELECT k.kpi, d.daily, s.at, s.value, s.n, s.target, s.achievement, s.status, s.reason
+SELECT k.kpi, d.daily, s.at, s.value, s.n, s.target, s.achievement, s.status, s.reason,
+       s.late_share, s.revision
 FROM wall.kpi_of(%(version)s, %(at)s) k
 CROSS JOIN LATERAL (
     SELECT CASE WHEN k.window_text IS NULL THEN k.kind = ANY (%(lasting)s)

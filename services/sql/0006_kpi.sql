@@ -536,13 +536,14 @@ END $$;
 
 -- One KPI step by step: whole hours, or whole local days, weeks or months, the first that which holds `from`; the last
 -- ends with `to`, or now. Each is a window of its own; a level is that of the step's end. A step's status remembers the
--- one before; a step that has not ended is as stale as now is. A count of a step that is not the KPI's own window has no target and no status.
+-- one before; a step that has not ended is as stale as now is. Late share and revision are of the local days that it
+-- touches. A count of a step that is not the KPI's own window has no target and no status.
 CREATE FUNCTION wall.kpi_series(
     kpi text, from_at timestamptz, to_at timestamptz, step interval, version bigint DEFAULT NULL
 )
 RETURNS TABLE (
     at timestamptz, value double precision, n bigint, target double precision, achievement double precision, status text,
-    reason text
+    reason text, late_share double precision, revision bigint
 )
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -636,8 +637,19 @@ BEGIN
             SELECT CASE WHEN k.statistic = 'level' AND NOT d.expires THEN coalesce((
                 SELECT sum(f.n) FROM hub.figure_sums(ARRAY[1], ARRAY[k.figure_no], ARRAY['epoch'::timestamptz],
                                                      ARRAY[(SELECT min(starts) FROM steps)]) f), 0) END AS n
+        ), step_days AS MATERIALIZED (
+            SELECT s.*, coalesce(s.d0, (s.starts AT TIME ZONE zone)::date) AS first_at,
+                   coalesce(s.d1 - 1, (s.starts AT TIME ZONE zone)::date) AS last_at
+            FROM steps s
+        ), lateness AS MATERIALIZED (
+            SELECT a.day, sum(a.late) AS late, sum(a.events) AS events
+            FROM hub.arrival_day a WHERE a.source_id = ANY (sources) AND a.kind = g.kind GROUP BY a.day
+        ), revised AS MATERIALIZED (
+            SELECT x.day, max(c.commit_no) AS commit_no
+            FROM hub.figure_revision x JOIN hub.commit_log c USING (batch_id)
+            WHERE x.figure_no = k.figure_no GROUP BY x.day
         )
-        SELECT s.starts, s.ends, h.n, h.hits, h.total, h.bin_mean, h.bin,
+        SELECT s.starts, s.ends, l.late, l.events, v.commit_no, h.n, h.hits, h.total, h.bin_mean, h.bin,
                CASE WHEN k.statistic = 'level' AND d.expires THEN (
                         SELECT count(*) FROM hub.open_cases(g.kind, least(s.ends, last) - interval '1 microsecond') o
                         JOIN hub.series p USING (series_id)
@@ -653,7 +665,13 @@ BEGIN
                    SELECT FROM hub.heard x
                    WHERE x.source_id = ANY (sources) AND x.last_at >= s.starts
                      AND x.slot >= s.starts - interval '5 minutes' AND x.slot < s.ends) AS silence
-        FROM steps s LEFT JOIN held h USING (starts) CROSS JOIN base b
+        FROM step_days s LEFT JOIN held h USING (starts) CROSS JOIN base b
+        LEFT JOIN LATERAL (
+            SELECT sum(y.late)::bigint AS late, sum(y.events)::bigint AS events
+            FROM lateness y WHERE y.day BETWEEN s.first_at AND s.last_at) l ON true
+        LEFT JOIN LATERAL (
+            SELECT max(y.commit_no) AS commit_no FROM revised y
+            WHERE y.day BETWEEN s.first_at AND s.last_at) v ON true
         ORDER BY s.starts
     LOOP
         seen := hub.value_of(k.statistic, k.scale, k.per_units, d.health, coalesce(row.level::bigint, row.n), row.hits,
@@ -661,6 +679,8 @@ BEGIN
         at := row.starts;
         value := CASE WHEN doubt IS NULL AND NOT row.silence THEN seen.value END;
         n := seen.n;
+        late_share := hub.share(row.late, row.events, d.health);
+        revision := row.commit_no;
         IF judgeable THEN
             target := hub.target_at(k.target_days, k.targets,
                                     ((row.ends - interval '1 microsecond') AT TIME ZONE zone)::date);

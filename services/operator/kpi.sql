@@ -30,7 +30,7 @@ ORDER BY k.position, kpi
 -- The last steps of each KPI: local days where its window is a day or more, or its cases stay open over midnight;
 -- else hours. `daily` tells it for windows that are not the KPIs' own.
 SELECT k.kpi, d.daily, s.at, s.value, s.n, s.target, s.achievement, s.status, s.reason,
-       s.late_share, s.revision
+       s.as_of, s.commit_no, s.heard, s.expected, s.late_share, s.revision
 FROM wall.kpi_of(%(version)s, %(at)s) k
 CROSS JOIN LATERAL (
     SELECT CASE WHEN k.window_text IS NULL THEN k.kind = ANY (%(lasting)s)

@@ -537,13 +537,14 @@ END $$;
 -- One KPI step by step: whole hours, or whole local days, weeks or months, the first that which holds `from`; the last
 -- ends with `to`, or now. Each is a window of its own; a level is that of the step's end. A step's status remembers the
 -- one before; a step that has not ended is as stale as now is. Late share and revision are of the local days that it
--- touches. A count of a step that is not the KPI's own window has no target and no status.
+-- touches; heard are those of all publishers that spoke in it. A count of a step that is not the KPI's own window has no target and no status.
 CREATE FUNCTION wall.kpi_series(
     kpi text, from_at timestamptz, to_at timestamptz, step interval, version bigint DEFAULT NULL
 )
 RETURNS TABLE (
     at timestamptz, value double precision, n bigint, target double precision, achievement double precision, status text,
-    reason text, late_share double precision, revision bigint
+    reason text, as_of timestamptz, commit_no bigint, heard integer, expected integer, late_share double precision,
+    revision bigint
 )
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -585,6 +586,8 @@ BEGIN
     judgeable := k.statistic <> 'count' OR k.span = step OR k.local = CASE step
         WHEN interval '1 day' THEN 'day' WHEN interval '7 days' THEN 'week' WHEN interval '1 month' THEN 'month' END;
     waiting := hub.waiting_states(g.kind);
+    SELECT l.committed_at, l.commit_no INTO as_of, commit_no FROM hub.commit_log l ORDER BY l.commit_no DESC LIMIT 1;
+    expected := (SELECT count(*) FROM hub.kpi_feed e WHERE (e.version, e.kpi) = (k.version, k.kpi));
     now_doubt := coalesce(hub.lag_doubt(now()), (
         SELECT 'silent' FROM hub.feeds(k.version, ARRAY[k.kpi], now()) f WHERE f.silent));
     doubt := CASE WHEN g.retired THEN 'rewritten' WHEN g.counted_to < 9223372036854775807 THEN 'building' END;
@@ -649,7 +652,11 @@ BEGIN
             FROM hub.figure_revision x JOIN hub.commit_log c USING (batch_id)
             WHERE x.figure_no = k.figure_no GROUP BY x.day
         )
-        SELECT s.starts, s.ends, l.late, l.events, v.commit_no, h.n, h.hits, h.total, h.bin_mean, h.bin,
+        SELECT s.starts, s.ends, l.late, l.events, v.commit_no AS revised_by,
+               (SELECT count(*) FROM unnest(sources) u(source_id) WHERE EXISTS (
+                   SELECT FROM hub.heard x
+                   WHERE x.source_id = u.source_id AND x.last_at >= s.starts
+                     AND x.slot >= s.starts - interval '5 minutes' AND x.slot < s.ends)) AS spoke, h.n, h.hits, h.total, h.bin_mean, h.bin,
                CASE WHEN k.statistic = 'level' AND d.expires THEN (
                         SELECT count(*) FROM hub.open_cases(g.kind, least(s.ends, last) - interval '1 microsecond') o
                         JOIN hub.series p USING (series_id)
@@ -680,7 +687,8 @@ BEGIN
         value := CASE WHEN doubt IS NULL AND NOT row.silence THEN seen.value END;
         n := seen.n;
         late_share := hub.share(row.late, row.events, d.health);
-        revision := row.commit_no;
+        revision := row.revised_by;
+        heard := row.spoke;
         IF judgeable THEN
             target := hub.target_at(k.target_days, k.targets,
                                     ((row.ends - interval '1 microsecond') AT TIME ZONE zone)::date);

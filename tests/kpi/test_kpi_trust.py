@@ -123,9 +123,11 @@ async def test_late_events_show_in_the_share_and_raise_the_revision(town: Town) 
     assert town.wall(asked, *day) == [(5.0, 0.25, 4, 4)]
     # Step by step as well.
     steps = town.wall(
-        "SELECT value, late_share, revision FROM wall.kpi_series('tiket', %s, %s, '1 day')", day[0], day[1] + MINUTE
+        "SELECT value, heard, expected, commit_no, late_share, revision FROM wall.kpi_series('tiket', %s, %s, '1 day')",
+        day[0],
+        day[1] + MINUTE,
     )
-    assert steps == [(5.0, 0.25, 4), (0.0, 0.0, 2)]
+    assert steps == [(5.0, 1, 2, 4, 0.25, 4), (0.0, 1, 2, 4, 0.0, 2)]
     # What counts as late is the catalogue's to say.
     await town.put_in_force(catalogue([TICKETS], late_after=timedelta(days=5)))
     assert town.wall(asked, *day)[0][1] == 0.0

@@ -48,6 +48,11 @@ class Registry:
             await self._read_sources(connection)
             await self._read_series(connection)
 
+    @property
+    def version(self) -> int | None:
+        """Of the catalogue whose rules were taken."""
+        return self._in_force[1] if self._in_force else None
+
     async def take_rules(self, connection: AsyncConnection[TupleRow]) -> None:
         """Make the rules of the catalogue in force ours, as the connection's transaction sees it.
 

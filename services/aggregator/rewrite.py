@@ -64,6 +64,7 @@ async def _rewrite(
     await connection.commit()
     assert row is not None  # noqa: S101 - aggregates always give a row
     last_no, total = row
+    version = registry.version
     done, case_no = 0, 0
     while case_no < last_no:
         try:
@@ -71,6 +72,9 @@ async def _rewrite(
                 held = await (await connection.execute(transaction.SQL["hold_rules"])).fetchone()
                 assert held is not None  # noqa: S101 - a SELECT of values always has a row
                 await registry.take_rules(connection)
+                if registry.version != version:
+                    # Another catalogue came into force: some cases were merged by this one, others by that.
+                    return done
                 keys = await (
                     await connection.execute(SQL["cases_of"], (kind, opd, case_no, last_no, _CASES))
                 ).fetchall()
@@ -83,8 +87,11 @@ async def _rewrite(
         case_no = keys[-1][3]
         done += len(keys)
         on_progress(done, total)
-    await connection.execute(SQL["note_rewritten"], (kind, opd, digest))
-    await connection.commit()
+    async with connection.transaction():
+        await connection.execute(transaction.SQL["hold_rules"])
+        await registry.take_rules(connection)
+        if registry.version == version:
+            await connection.execute(SQL["note_rewritten"], (kind, opd, digest))
     return done
 
 

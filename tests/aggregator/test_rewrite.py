@@ -193,3 +193,27 @@ async def test_what_was_overdue_by_another_limit_is_not_told(towns: Callable[[],
     assert town.wall(asked, *at, first) == [(None, "no_data", "rewritten")]
     await town.put_in_force(BEFORE)
     assert town.wall(asked, *at, first)[0][0] == value
+
+
+async def test_a_catalogue_that_comes_and_goes_during_a_rewriting(
+    towns: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some steps were taken by other rules: the rewriting begins again, until all are by the rules in force."""
+    monkeypatch.setattr(rewriting, "_CASES", 7)
+    town: Town = await towns()  # type: ignore[misc]
+    await town.put_in_force(BEFORE)
+    arrivals = permits(town, 0, 60)
+    await in_batches(town, arrivals)
+    steps = 0
+
+    def change_rules(done: int, total: int) -> None:
+        nonlocal steps
+        steps += 1
+        if steps in (2, 4):
+            catalogue_store.apply(town.database.owner_url, BEFORE if steps == 2 else AFTER)
+
+    catalogue_store.apply(town.database.owner_url, AFTER)
+    async with db.pool(town.database.owner_url, size=3, name="rewrite") as pool:
+        await rewriting.rewrite(pool, on_progress=change_rules)
+        assert steps > 4
+        assert (await verify(pool)).differences == []

@@ -3,10 +3,13 @@
 Services never declare: a consumer's settings that exist already would silently win over those in the code.
 """
 
+from datetime import datetime
+
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
+    ConsumerInfo,
     DeliverPolicy,
     DiscardPolicy,
     RetentionPolicy,
@@ -86,3 +89,15 @@ async def declare(js: JetStreamContext) -> list[str]:
         # The server treats an unchanged durable as there already, and a changed one as an update.
         await js.add_consumer(stream_name, consumer)
     return created
+
+
+async def waiting_since(js: JetStreamContext, stream: str, info: ConsumerInfo) -> datetime | None:
+    """When the oldest message that a consumer has not confirmed was stored; None if all are, or were meanwhile."""
+    if not (info.num_pending or 0) + (info.num_ack_pending or 0):
+        return None
+    floor = info.ack_floor.stream_seq if info.ack_floor else 0
+    try:
+        # The first that is still there: messages may have been deleted.
+        return (await js.get_msg(stream, seq=floor + 1, subject=">", next=True)).time
+    except NotFoundError:
+        return None

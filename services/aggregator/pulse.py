@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from nats.js import JetStreamContext
-from nats.js.errors import NotFoundError
 
 from opd_schemas import subjects
 from services.db import Pool, load
+from services.streams import waiting_since
 
 SQL = load(__file__)
 EVERY_S = 5.0
@@ -30,27 +30,14 @@ _WAY = (
 )
 
 
-async def waiting_since(js: JetStreamContext) -> datetime | None:
-    """When the oldest message that is not confirmed was stored; None if all are."""
-    found = [at for step in _WAY if (at := await _oldest(js, step)) is not None]
-    return min(found, default=None)
-
-
-async def _oldest(js: JetStreamContext, step: _Step) -> datetime | None:
-    info = await js.consumer_info(step.stream, step.durable)
-    if not (info.num_pending or 0) + (info.num_ack_pending or 0):
-        return None
-    floor = info.ack_floor.stream_seq if info.ack_floor else 0
-    try:
-        # The first that is still there: messages may have been deleted.
-        return (await js.get_msg(step.stream, seq=floor + 1, subject=">", next=True)).time
-    except NotFoundError:
-        return None
+async def _oldest(js: JetStreamContext) -> datetime | None:
+    found = [await waiting_since(js, s.stream, await js.consumer_info(s.stream, s.durable)) for s in _WAY]
+    return min((at for at in found if at is not None), default=None)
 
 
 async def beat(js: JetStreamContext, pool: Pool) -> None:
     """Look once, and write down what was seen and what the wall shows; end what the wall's readers ask for too long."""
-    since = await waiting_since(js)
+    since = await _oldest(js)
     async with pool.connection() as connection:
         await connection.execute(SQL["beat"], (since,))
     async with pool.connection() as connection:

@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 from opd_schemas import subjects
 from services.db import load
 from services.operator.books import Books, read_books
-from services.streams import CONSUMERS, STREAMS
+from services.streams import CONSUMERS, STREAMS, waiting_since
 
 SQL = load(__file__)
 #: A stream this full is about to refuse events.
@@ -83,7 +83,7 @@ async def read_status(js: JetStreamContext, connection: AsyncConnection[TupleRow
             lag = (info.num_pending or 0) + (info.num_ack_pending or 0)
             redelivered = info.num_redelivered or 0
             if lag and config.name in _LIVE:
-                since = await _waiting_since(js, config.name, info.ack_floor.stream_seq if info.ack_floor else 0)
+                since = await waiting_since(js, config.name, info)
                 late = late or (since is not None and now - since > LAG_ALARM)
         fill = state.bytes / config.max_bytes
         if fill > FILL_ALARM:
@@ -108,13 +108,3 @@ async def read_status(js: JetStreamContext, connection: AsyncConnection[TupleRow
     ]
     books = await read_books(js, connection)
     return Status(commit_no, committed_at, streams, books, quarantine, counted, applications, alarms)
-
-
-async def _waiting_since(js: JetStreamContext, stream: str, floor: int) -> datetime | None:
-    """When the oldest message behind the confirmed `floor` was stored; None if it was confirmed meanwhile."""
-    try:
-        # The first that is still there: messages may have been deleted.
-        message = await js.get_msg(stream, seq=floor + 1, subject=">", next=True)
-    except NotFoundError:
-        return None
-    return message.time

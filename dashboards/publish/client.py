@@ -14,7 +14,19 @@ from grafana_api_client import GrafanaClient  # type: ignore[import-untyped]
 from pydantic import TypeAdapter, ValidationError
 
 from dashboards.publish import errors
-from dashboards.publish.grafana import FoundDashboard, FoundDataSource, FoundFolder, Health, History, Hit, Json, Save
+from dashboards.publish.grafana import (
+    Created,
+    FoundDashboard,
+    FoundDataSource,
+    FoundFolder,
+    FoundPlaylist,
+    Health,
+    History,
+    Hit,
+    Json,
+    ListedPlaylist,
+    Save,
+)
 
 T = TypeVar("T")
 _REFUSALS: dict[int, type[errors.Refusal]] = {
@@ -26,7 +38,7 @@ _REFUSALS: dict[int, type[errors.Refusal]] = {
 }
 #: One line of a screen; a proxy may send a whole page as its reason.
 _WORDS = 200
-#: Grafana's own upper bound for one page of search results.
+#: Grafana's own upper bound for one page of search results; of playlists it gives 1000 unless it is told.
 _MOST_HITS = 5000
 
 
@@ -140,6 +152,26 @@ class GrafanaApi:
             list[Hit],
             lambda: self._client.search.get(type="dash-db", folderUIDs=list(folders), tag=tag, limit=_MOST_HITS),
         )
+
+    def list_playlists(self) -> list[ListedPlaylist]:
+        """See the port."""
+        found = self._find("playlist", list[ListedPlaylist], lambda: self._client.playlists.get(limit=_MOST_HITS))
+        return found or []
+
+    def read_playlist(self, uid: str) -> FoundPlaylist:
+        """See the port."""
+        return self._ask(f"playlist {uid}", FoundPlaylist, lambda: self._client.playlists[uid].get())
+
+    def create_playlist(self, body: Json) -> str:
+        """See the port."""
+        try:
+            return self._ask(f"playlist {body['name']}", Created, lambda: self._client.playlists.create(**body)).uid
+        except errors.NotFound:
+            raise errors.NoPlaylists(self.where, body["name"]) from None
+
+    def replace_playlist(self, uid: str, body: Json) -> None:
+        """See the port."""
+        self._ask(f"playlist {uid}", Json, lambda: self._client.playlists[uid].replace(**body))
 
     def _find(self, what: str, shape: type[T], call: Callable[[], Any]) -> T | None:
         try:

@@ -1,7 +1,7 @@
 """What can go wrong between the hub and a Grafana, one line each, in both languages of the screens.
 
 GrafanaError
-├── BrokenDashboard       a committed dashboard cannot be published as it is
+├── BrokenDashboard       a committed dashboard or playlist cannot be published as it is
 ├── NotReachable          nothing answers there
 ├── NotTrusted            it is not to be spoken to by TLS
 ├── TimedOut              something is there, but does not answer in time
@@ -19,7 +19,8 @@ GrafanaError
 ├── DataSourceMissing     the dashboards' data source is not there, and nobody said where the database is
 ├── DataSourceOtherType   its uid belongs to something else
 ├── PasswordMissing       the data source cannot be made without its password
-└── DataSourceSilent      Grafana has the data source, but cannot query through it
+├── DataSourceSilent      Grafana has the data source, but cannot query through it
+└── NoPlaylists           it is a Grafana, but one that offers no playlists
 """
 
 from typing import ClassVar
@@ -37,7 +38,7 @@ class GrafanaError(HubError):
 
 
 class BrokenDashboard(GrafanaError):
-    """A committed dashboard cannot be published as it is."""
+    """A committed dashboard or playlist cannot be published as it is."""
 
     def __init__(self, where: object, indonesian: str, english: str) -> None:
         super().__init__(
@@ -235,4 +236,16 @@ class DataSourceSilent(GrafanaError):
             " WARROOM_GRAFANA_DB_PASSWORD, lalu jalankan lagi. Selain itu semua sudah terbit",
             f"data source {uid} at Grafana {where} does not reach the database ({words}); check the database's address"
             " and WARROOM_GRAFANA_DB_PASSWORD, then run this again. All else is published",
+        )
+
+
+class NoPlaylists(GrafanaError):
+    """Grafana has a newer API of playlists, for which it may leave this one out; dashboards go without."""
+
+    def __init__(self, where: str, name: str) -> None:
+        super().__init__(
+            f"Grafana di {where} tidak menyediakan playlist (404), jadi {name} tidak dibuat; periksa versinya, atau"
+            " buka dashboard satu per satu. Semua dashboard sudah terbit",
+            f"Grafana at {where} offers no playlists (404), so {name} was not made; check its version, or open the"
+            " dashboards one by one. All dashboards are published",
         )

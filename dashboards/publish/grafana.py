@@ -86,6 +86,33 @@ class Hit(_Reply):
     title: str
 
 
+class PlaylistItem(_Reply):
+    """One step of a playlist; its title is not here, for a Grafana of today drops it."""
+
+    type: str
+    value: str
+
+
+class ListedPlaylist(_Reply):
+    """One playlist of `GET /api/playlists`."""
+
+    uid: str
+    name: str
+
+
+class FoundPlaylist(ListedPlaylist):
+    """`GET /api/playlists/{uid}`."""
+
+    interval: str = ""
+    items: list[PlaylistItem] | None = None
+
+
+class Created(_Reply):
+    """What Grafana made, under a uid of its own choice."""
+
+    uid: str
+
+
 class Grafana(Protocol):
     """A Grafana that the hub publishes to. Any method may raise a GrafanaError; `find_` gives None for 'not there'."""
 
@@ -128,3 +155,15 @@ class Grafana(Protocol):
 
     def list_dashboards(self, *, folders: Sequence[str], tag: str) -> list[Hit]:
         """All dashboards of these folders that carry the tag."""
+
+    def list_playlists(self) -> list[ListedPlaylist]:
+        """All of them; a Grafana that knows no playlists has none."""
+
+    def read_playlist(self, uid: str) -> FoundPlaylist:
+        """One playlist with its items."""
+
+    def create_playlist(self, body: Json) -> str:
+        """A new one, even where one of that name is; its uid, which Grafana chooses."""
+
+    def replace_playlist(self, uid: str, body: Json) -> None:
+        """Name, interval and items; Grafana keeps no version of a playlist that could be held against it."""

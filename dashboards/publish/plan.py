@@ -1,17 +1,18 @@
 """Reads a Grafana and says, thing by thing, how it stands to what is committed. Nothing is written here.
 
-A finding that needs a write carries it, bound to the version that was read: `mend` carries out, `--check` only tells.
+A finding that needs a write carries it, bound to the version that was read (a playlist has none): `mend` carries it
+out, `--check` only tells.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 
 from dashboards.publish import errors
 from dashboards.publish.compare import NOTHING, Difference, dashboard_differences, differences
-from dashboards.publish.grafana import FoundDataSource, Grafana, Json
-from dashboards.publish.wanted import FOLDERS, TAG, Dashboard, DataSource, Folder
+from dashboards.publish.grafana import FoundDataSource, FoundPlaylist, Grafana, Json
+from dashboards.publish.wanted import FOLDERS, TAG, Dashboard, DataSource, Folder, Playlist
 
 #: Left in a dashboard's history with each of our saves: a last save without it was somebody's own.
 MESSAGE = "warroom dashboards publish"
@@ -29,7 +30,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One folder, data source or dashboard; `by` saved a hand-made change; `write` mends it, if it is ours to mend."""
+    """One folder, data source, dashboard or playlist; `by` saved a hand-made change.
+
+    `write` mends it, if it is ours to mend, and gives the uid where Grafana is the one who chooses it.
+    """
 
     kind: str
     uid: str
@@ -37,11 +41,13 @@ class Finding:
     state: State
     differences: Sequence[Difference] = ()
     by: str = ""
-    write: Callable[[], None] | None = None
+    write: Callable[[], str | None] | None = None
     provisioned: bool = False
 
 
-def plan(grafana: Grafana, dashboards: Iterable[Dashboard], source: DataSource | None) -> Iterator[Finding]:
+def plan(
+    grafana: Grafana, dashboards: Iterable[Dashboard], playlists: Iterable[Playlist], source: DataSource | None
+) -> Iterator[Finding]:
     """What stands there, in the order in which it is to be mended; `source` None: the data source must be there."""
     for folder in FOLDERS:
         yield _folder(grafana, folder)
@@ -53,6 +59,11 @@ def plan(grafana: Grafana, dashboards: Iterable[Dashboard], source: DataSource |
     for hit in grafana.list_dashboards(folders=[folder.uid for folder in FOLDERS], tag=TAG):
         if hit.uid not in known:
             yield Finding("dashboard", hit.uid, hit.title, State.SURPLUS)
+    # Last, for a Grafana without playlists is to have all the rest.
+    listed = grafana.list_playlists()
+    for playlist in playlists:
+        same_name = [grafana.read_playlist(there.uid) for there in listed if there.name == playlist.name]
+        yield from _playlist(grafana, playlist, same_name)
 
 
 def mend(findings: Sequence[Finding]) -> Iterator[Finding]:
@@ -61,9 +72,8 @@ def mend(findings: Sequence[Finding]) -> Iterator[Finding]:
         if finding.provisioned and finding.state is not State.SAME:
             raise errors.Provisioned(f"{finding.kind} {finding.uid}")
     for finding in findings:
-        if finding.write is not None:
-            finding.write()
-        yield finding
+        uid = finding.write() if finding.write is not None else None
+        yield replace(finding, uid=uid) if uid else finding
 
 
 def connect(grafana: Grafana, source: DataSource | None) -> None:
@@ -158,3 +168,27 @@ def _dashboard(grafana: Grafana, wanted: Dashboard) -> Finding:
     if last.message == MESSAGE or found.meta.provisioned:
         return tell(State.OUTDATED, apart, write=save)
     return tell(State.HAND_MADE, apart, by=last.created_by, write=save)
+
+
+def _playlist(grafana: Grafana, wanted: Playlist, same_name: Sequence[FoundPlaylist]) -> Iterator[Finding]:
+    """The one of that name that is nearest to ours is ours; further ones are told, for they may be somebody's own."""
+    tell = partial(Finding, "playlist", title=wanted.name)
+    compared = [(_playlist_differences(wanted, found), found.uid) for found in same_name]
+    apart = sorted(compared, key=lambda each: (len(each[0]), each[1]))
+    if not apart:
+        yield tell("", state=State.MISSING, write=partial(grafana.create_playlist, wanted.content))
+        return
+    (ours, uid), *others = apart
+    if ours:
+        # Grafana keeps no history of playlists: whether a hand or an older release made it so is not to be known.
+        write = partial(grafana.replace_playlist, uid, wanted.content)
+        yield tell(uid, state=State.OUTDATED, differences=ours, write=write)
+    else:
+        yield tell(uid, state=State.SAME)
+    for _, other in others:
+        yield tell(other, state=State.SURPLUS)
+
+
+def _playlist_differences(wanted: Playlist, found: FoundPlaylist) -> list[Difference]:
+    items = [{name: item.get(name) for name in ("type", "value")} for item in wanted.content["items"]]
+    return differences({**wanted.content, "items": items}, found.model_dump(exclude={"uid"}))

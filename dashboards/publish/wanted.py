@@ -1,4 +1,4 @@
-"""What a Grafana should have: two folders, one data source, and the committed dashboards."""
+"""What a Grafana should have: two folders, one data source, and the committed dashboards and playlists."""
 
 import re
 from dataclasses import dataclass, field
@@ -36,6 +36,14 @@ class Dashboard:
     uid: str
     title: str
     folder: str
+    content: Json
+
+
+@dataclass(frozen=True)
+class Playlist:
+    """The dashboards of one language in turn; Grafana chooses its uid, so the name tells which it is."""
+
+    name: str
     content: Json
 
 
@@ -96,12 +104,24 @@ def committed(root: Path = COMMITTED) -> list[Dashboard]:
     return wanted
 
 
+def committed_playlists(root: Path = COMMITTED) -> list[Playlist]:
+    """One a language."""
+    return [_read_playlist(root / f"playlist-{folder.language}.json") for folder in FOLDERS]
+
+
+def _read_playlist(file: Path) -> Playlist:
+    content = _json(file)
+    name = content.get("name")
+    if not isinstance(name, str) or not name:
+        raise BrokenDashboard(file, "namanya tidak ada", "it has no name")
+    if not content.get("items"):
+        raise BrokenDashboard(file, "isinya tidak ada", "it has no items")
+    return Playlist(name, content)
+
+
 def _read(file: Path, folder: Folder) -> Dashboard:
-    try:
-        content = orjson.loads(file.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise BrokenDashboard(file, f"bukan JSON ({error})", f"no JSON ({error})") from None
-    uid, title = (content.get("uid"), content.get("title")) if isinstance(content, dict) else (None, None)
+    content = _json(file)
+    uid, title = content.get("uid"), content.get("title")
     # Without its uid each run would add one more dashboard.
     if not isinstance(uid, str) or not _UID.fullmatch(uid):
         raise BrokenDashboard(file, f"uid {uid!r} tidak sah", f"{uid!r} is no uid")
@@ -110,3 +130,13 @@ def _read(file: Path, folder: Folder) -> Dashboard:
     if TAG not in content.get("tags", []):
         raise BrokenDashboard(file, f"tag {TAG} tidak ada", f"it lacks the tag {TAG}")
     return Dashboard(uid, title, folder.uid, content)
+
+
+def _json(file: Path) -> Json:
+    try:
+        content = orjson.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise BrokenDashboard(file, "berkasnya tidak ada", "the file is not there") from None
+    except orjson.JSONDecodeError as error:
+        raise BrokenDashboard(file, f"bukan JSON ({error})", f"no JSON ({error})") from None
+    return content if isinstance(content, dict) else {}

@@ -9,6 +9,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from ruamel.yaml import YAML
@@ -101,7 +102,7 @@ def test_only_the_loopback_interface_is_published(services: dict[str, dict[str, 
 def test_commands_are_ours_and_get_the_settings_that_they_need(services: dict[str, dict[str, Any]]) -> None:
     needed = {f"WARROOM_{name.upper()}" for name, field in Settings.model_fields.items() if field.is_required()}
     hub = [service for service in services.values() if service["image"].startswith("warroom-hub")]
-    assert len(hub) == 5
+    assert len(hub) == 6
     for service in hub:
         program, *arguments = service["command"]
         if program == "python":
@@ -114,7 +115,9 @@ def test_commands_are_ours_and_get_the_settings_that_they_need(services: dict[st
                 check=False,
             )
             assert help_.returncode == 0, help_.stderr
-        assert needed <= service["environment"].keys()
+        # Publishing speaks to Grafana only.
+        wanted = {"WARROOM_GRAFANA_URL"} if "dashboards" in arguments else needed
+        assert wanted <= service["environment"].keys()
 
 
 def test_the_brokers_configuration_is_written_from_the_accounts_and_sound(
@@ -181,6 +184,14 @@ def test_the_playlist_names_dashboards_of_its_language(lang: str) -> None:
     for item in playlist["items"]:
         assert item["type"] == "dashboard_by_uid"
         assert (FOLDER / lang / f"{item['value']}.json").exists()
+
+
+def test_publishing_reaches_grafana_and_is_run_as_documented(services: dict[str, dict[str, Any]]) -> None:
+    publish = services["publish"]
+    assert publish["profiles"]  # never by `up`: the token is made in a Grafana that runs
+    assert urlsplit(publish["environment"]["WARROOM_GRAFANA_URL"]).hostname in publish["depends_on"]
+    for document in (DEPLOY / "compose.yaml", DEPLOY / "grafana" / "README.md"):
+        assert "run --rm --env WARROOM_GRAFANA_TOKEN publish" in document.read_text(encoding="utf-8")
 
 
 def test_the_image_runs_as_nobody_special_with_packages_that_are_hashed() -> None:

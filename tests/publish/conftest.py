@@ -9,7 +9,7 @@ import pytest
 
 from dashboards.publish.client import GrafanaApi
 from dashboards.publish.plan import Finding, State, connect, mend, plan
-from dashboards.publish.wanted import Dashboard, DataSource
+from dashboards.publish.wanted import Dashboard, DataSource, Playlist
 from tests.publish.description import FILE, Description, Json
 from tests.publish.fake_grafana import TOKEN, FakeGrafana
 
@@ -88,14 +88,26 @@ DASHBOARDS = [
 ]
 
 
+def playlist(name: str, *uids: str) -> Playlist:
+    """One with the titles that a newer Grafana drops."""
+    items = [
+        {"type": "dashboard_by_uid", "value": uid, "order": order, "title": uid.title()}
+        for order, uid in enumerate(uids, start=1)
+    ]
+    return Playlist(name, {"name": name, "interval": "30s", "items": items})
+
+
+PLAYLISTS = [playlist("Ruang Kendali", "warroom-antrean", "warroom-izin"), playlist("War Room", "warroom-en-queue")]
+
+
 def publish(api: GrafanaApi, source: DataSource | None = SOURCE) -> list[Finding]:
     """What the command does."""
     api.health()
-    done = list(mend(list(plan(api, DASHBOARDS, source))))
+    done = list(mend(list(plan(api, DASHBOARDS, PLAYLISTS, source))))
     connect(api, source)
     return done
 
 
 def states(findings: list[Finding]) -> dict[str, State]:
-    """By uid."""
-    return {finding.uid: finding.state for finding in findings}
+    """By uid; playlists by kind and title, for their uids are Grafana's own."""
+    return {f"playlist {f.title}" if f.kind == "playlist" else f.uid: f.state for f in findings}

@@ -58,7 +58,7 @@ class Stored:
 
 
 class FakeGrafana:
-    """Keeps folders, data sources and dashboards; a context manager that ends with its server."""
+    """Keeps folders, data sources, dashboards and playlists; a context manager that ends with its server."""
 
     def __init__(self, description: Description, prefix: str = "") -> None:
         self._description = description
@@ -69,6 +69,8 @@ class FakeGrafana:
         self.data_sources: dict[str, Json] = {}
         self.passwords: dict[str, str] = {}
         self.dashboards: dict[str, Stored] = {}
+        #: By uid: name, interval, and items of type and value.
+        self.playlists: dict[str, Json] = {}
         #: The database behind the data source takes this one only.
         self.database_password = "the right one"
         self.requests: list[tuple[str, str]] = []
@@ -174,6 +176,16 @@ class FakeGrafana:
                 return Reply(200, {"versions": self.dashboards[uid].saves[: int(query["limit"][0])]})
             case ("POST", "dashboards", "db"):
                 return self._save_dashboard(body)
+            case ("GET", "playlists"):
+                listed = [{**playlist, "uid": uid} for uid, playlist in self.playlists.items()]
+                return Reply(200, [{k: v for k, v in each.items() if k != "items"} for each in listed])
+            case ("POST", "playlists"):
+                return self._save_playlist(f"p{self._new_id():09}", body)
+            case ("GET", "playlists", uid):
+                there = self.playlists.get(uid)
+                return Reply(200, {**there, "uid": uid}) if there else _not_found("playlist not found")
+            case ("PUT", "playlists", uid):
+                return self._save_playlist(uid, body) if uid in self.playlists else _not_found("playlist not found")
         self.violations.append(f"{method} {path}: this fake does not know it")
         return Reply(501, {"message": "not in the fake"})
 
@@ -250,6 +262,14 @@ class FakeGrafana:
         self._store(stored, content, message=body.get("message", ""), by="sa-1-warroom")
         told = {"status": "success", "id": stored.id, "version": stored.version, "title": "slug", "url": "/d/x/slug"}
         return Reply(200, {**told, "uid": content["uid"], "folderUid": stored.folder})
+
+    def _save_playlist(self, uid: str, body: Json) -> Reply:
+        """What Grafana 12 keeps: the titles of items are gone, and any number of playlists may bear one name."""
+        if not body.get("name"):
+            return Reply(400, {"message": "bad request data"})
+        items = [{"type": item["type"], "value": item["value"]} for item in body.get("items", [])]
+        self.playlists[uid] = {"name": body["name"], "interval": body.get("interval", ""), "items": items}
+        return Reply(200, {"uid": uid, "name": body["name"], "interval": self.playlists[uid]["interval"]})
 
     def _store(self, stored: Stored, content: Json, *, message: str, by: str) -> None:
         save = {"version": stored.version + 1, "message": message, "createdBy": by, "uid": content["uid"]}

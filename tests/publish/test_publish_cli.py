@@ -1,5 +1,6 @@
 """`warroom dashboards publish` as its users see it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from services.cli import dashboards
 from services.cli.context import Context
-from tests.publish.conftest import DASHBOARDS
+from tests.publish.conftest import DASHBOARDS, PLAYLISTS
 from tests.publish.fake_grafana import TOKEN, FakeGrafana, Reply
 
 Command = Callable[..., Result]
@@ -17,8 +18,9 @@ Command = Callable[..., Result]
 
 @pytest.fixture
 def command(fake: FakeGrafana, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """`command("--check", lang="en")` with Grafana and token in the environment; three small dashboards."""
+    """`command("--check", lang="en")` with Grafana and token in the environment; three small dashboards, two lists."""
     monkeypatch.setattr(dashboards, "committed", lambda: DASHBOARDS)
+    monkeypatch.setattr(dashboards, "committed_playlists", lambda: PLAYLISTS)
     root = typer.Typer()
     root.callback()(Context.open)
     root.add_typer(dashboards.app, name="dashboards")
@@ -56,13 +58,14 @@ def test_publish_check_publish(fake: FakeGrafana, command: Command) -> None:
         "created dashboard warroom-antrean Antrean",
         "created dashboard warroom-izin Perizinan",
         "created dashboard warroom-en-queue Queues",
-        "6 created.",
+        *(f"created playlist {uid} {playlist['name']}" for uid, playlist in fake.playlists.items()),
+        "8 created.",
     ]
     fake.requests.clear()
     second = command()
-    assert (second.exit_code, words(second.stdout)[-1], fake.writes) == (0, "6 unchanged.", [])
+    assert (second.exit_code, words(second.stdout)[-1], fake.writes) == (0, "8 unchanged.", [])
     third = command("--check", lang="id")
-    assert (third.exit_code, words(third.stdout)[1:]) == (0, ["Semua 6 sama dengan yang tercatat."])
+    assert (third.exit_code, words(third.stdout)[1:]) == (0, ["Semua 8 sama dengan yang tercatat."])
 
 
 def test_check_names_a_change_by_hand_and_publish_says_so_before_replacing_it(
@@ -78,7 +81,7 @@ def test_check_names_a_change_by_hand_and_publish_says_so_before_replacing_it(
         "changed by hand dashboard warroom-izin Perizinan",
         "saved by siti",
         difference,
-        "1 of 6 differ.",
+        "1 of 8 differ.",
         "Bring into line with: warroom dashboards publish",
     ]
     assert fake.writes == []
@@ -90,8 +93,8 @@ def test_check_names_a_change_by_hand_and_publish_says_so_before_replacing_it(
         "disimpan oleh siti",
         difference,
     ]
-    assert "perubahan tangan diganti dashboard warroom-izin Perizinan" in words(done.stdout)
-    assert words(done.stdout)[-1] == "1 perubahan tangan diganti, 5 tetap."
+    assert "ubahan tangan diganti dashboard warroom-izin Perizinan" in words(done.stdout)
+    assert words(done.stdout)[-1] == "1 ubahan tangan diganti, 7 tetap."
     assert command("--check").exit_code == 0
 
 
@@ -110,11 +113,81 @@ def test_check_of_missing_and_surplus_and_much_changed_ones(fake: FakeGrafana, c
         "and 3 more",
         "missing dashboard warroom-izin Perizinan",
         "surplus dashboard warroom-old Lama?[2J :fire: [red]",
-        "3 of 7 differ.",
+        "3 of 9 differ.",
         "Bring into line with: warroom dashboards publish",
         "Surplus ones: delete in Grafana if unused.",
     ]
-    assert "surplus, left alone dashboard warroom-old" in " ".join(words(command().stdout))
+    assert "surplus (left alone) dashboard warroom-old" in " ".join(words(command().stdout))
+
+
+def test_what_a_playlist_was_is_told_before_it_is_lost(fake: FakeGrafana, command: Command) -> None:
+    command()
+    uid = next(iter(fake.playlists))
+    fake.playlists[uid]["interval"] = "5m"
+    fake.playlists["z-other"] = fake.playlists[uid]
+    check = command("--check")
+    assert (check.exit_code, words(check.stdout)[1:]) == (
+        1,
+        [
+            f"differs playlist {uid} Ruang Kendali",
+            'interval: "30s" -> "5m"',
+            "surplus playlist z-other Ruang Kendali",
+            "2 of 9 differ.",
+            "Bring into line with: warroom dashboards publish",
+            "Surplus ones: delete in Grafana if unused.",
+        ],
+    )
+    assert words(command(lang="id").stdout)[1:4] == [
+        "Akan diganti, tanpa riwayat di Grafana:",
+        f"playlist {uid} Ruang Kendali",
+        'interval: "30s" -> "5m"',
+    ]
+    del fake.playlists["z-other"]
+    assert command("--check").exit_code == 0
+
+
+def test_the_same_for_machines(fake: FakeGrafana, command: Command) -> None:
+    missing = json.loads(command("--check", "--json").stdout)
+    assert fake.writes == []
+    assert {(each["state"], each["written"]) for each in missing} == {("missing", False)}
+    assert [each["uid"] for each in missing[-2:]] == [None, None]
+    written = json.loads(command("--json").stdout)
+    assert {(each["state"], each["written"]) for each in written} == {("missing", True)}
+    assert [each["uid"] for each in written[-2:]] == list(fake.playlists)
+    fake.edit("warroom-izin", lambda content: content.update(refresh=None, title="\x1b[2J"), by="budi")
+    for words_, code, done in ((["--check"], 1, False), ([], 0, True), (["--check"], 0, None)):
+        run = command(*words_, "--json")
+        assert run.exit_code == code
+        apart = [each for each in json.loads(run.stdout) if each["state"] != "same"]
+        assert (
+            apart == []
+            if done is None
+            else [
+                {
+                    "kind": "dashboard",
+                    "uid": "warroom-izin",
+                    "title": "Perizinan",
+                    "state": "hand_made",
+                    "by": "budi",
+                    "differences": [
+                        {"path": "title", "wanted": "Perizinan", "found": "\x1b[2J"},
+                        {"path": "refresh", "wanted": "10s", "found": None},
+                    ],
+                    "written": done,
+                }
+            ]
+        )
+
+
+def test_an_error_cuts_the_list_for_machines_short(fake: FakeGrafana, command: Command) -> None:
+    fake.misbehave("POST", "/datasources", Reply(500, {"message": "disk full"}))
+    done = command("--json")
+    assert done.exit_code == 1
+    assert [(each["uid"], each["written"]) for each in json.loads(done.stdout)] == [
+        ("warroom", True),
+        ("warroom-en", True),
+    ]
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_names_are_never_wrapped(fake: FakeGrafana, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,22 +218,25 @@ def test_what_was_done_before_an_error_is_told(fake: FakeGrafana, command: Comma
 
 
 @pytest.mark.parametrize(
-    ("environment", "says"),
+    ("environment", "indonesian", "english"),
     [
-        ({"WARROOM_GRAFANA_URL": ""}, "--url"),
-        ({"WARROOM_GRAFANA_URL": "grafana.kota.example"}, "no address of a Grafana"),
-        ({"WARROOM_GRAFANA_URL": "http://admin:hush@grafana.example"}, "carries a user"),
-        ({"WARROOM_GRAFANA_URL": "http://grafana.example:port"}, "no address"),
-        ({"WARROOM_GRAFANA_TOKEN": "hush\nhush"}, "the token"),
-        ({"WARROOM_GRAFANA_TOKEN": "hush—hush"}, "the token"),
-        ({"WARROOM_GRAFANA_DATABASE_URL": "postgresql://u:hush@db/warroom"}, "WARROOM_GRAFANA_DB_PASSWORD"),
-        ({"WARROOM_GRAFANA_DATABASE_URL": "postgresql://db"}, "postgresql://HOST:5432/DATABASE"),
-        ({"WARROOM_GRAFANA_DATABASE_URL": "mysql://db/warroom"}, "postgresql://HOST:5432/DATABASE"),
+        ({"WARROOM_GRAFANA_URL": ""}, "--url", "--url"),
+        ({"WARROOM_GRAFANA_URL": "grafana.kota.example"}, "bukan alamat Grafana", "no address of a Grafana"),
+        ({"WARROOM_GRAFANA_URL": "http://admin:hush@grafana.example"}, "memuat nama pengguna", "carries a user"),
+        ({"WARROOM_GRAFANA_URL": "http://grafana.example:port"}, "bukan alamat", "no address"),
+        ({"WARROOM_GRAFANA_TOKEN": "hush\nhush"}, "token kosong", "the token"),
+        ({"WARROOM_GRAFANA_TOKEN": "hush—hush"}, "token kosong", "the token"),
+        ({"WARROOM_GRAFANA_DATABASE_URL": "postgresql://u:hush@db/warroom"}, "memuat kata sandi", "carries a password"),
+        ({"WARROOM_GRAFANA_DATABASE_URL": "postgresql://db"}, "bukan alamat database", "no address of a database"),
+        ({"WARROOM_GRAFANA_DATABASE_URL": "mysql://db/warroom"}, "bukan alamat database", "no address of a database"),
     ],
 )
-def test_settings_that_cannot_be(fake: FakeGrafana, command: Command, environment: dict[str, str], says: str) -> None:
-    done = command(**environment)
-    assert done.exit_code == 2
-    assert says in " ".join(done.stderr.replace("│", " ").split())
-    assert "hush" not in done.output
+def test_settings_that_cannot_be(
+    fake: FakeGrafana, command: Command, environment: dict[str, str], indonesian: str, english: str
+) -> None:
+    for lang, says in (("id", indonesian), ("en", english)):
+        done = command(lang=lang, **environment)
+        assert done.exit_code == 2
+        assert says in " ".join(done.stderr.replace("│", " ").split())
+        assert "hush" not in done.output
     assert fake.requests == []

@@ -1,4 +1,4 @@
-"""The committed dashboards: all of them go into a Grafana, and the SDK's own models read each back."""
+"""What is committed: all of it goes into a Grafana, and the SDK's own models read each dashboard back."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from dashboards.publish import errors
 from dashboards.publish.client import GrafanaApi
 from dashboards.publish.compare import dashboard_differences
 from dashboards.publish.plan import State, mend, plan
-from dashboards.publish.wanted import COMMITTED, FOLDERS, committed
+from dashboards.publish.wanted import COMMITTED, FOLDERS, committed, committed_playlists
 from tests.publish.conftest import SOURCE
 from tests.publish.fake_grafana import FakeGrafana
 
@@ -20,15 +20,18 @@ FILES = sorted(COMMITTED.glob("*/*.json"))
 
 
 def test_all_of_them_twice(fake: FakeGrafana, api: GrafanaApi) -> None:
-    wanted = committed()
+    wanted, playlists = committed(), committed_playlists()
     assert {dashboard.folder for dashboard in wanted} == {folder.uid for folder in FOLDERS}
     assert len(wanted) == len(FILES)
-    assert {finding.state for finding in mend(list(plan(api, wanted, SOURCE)))} == {State.MISSING}
+    assert {finding.state for finding in mend(list(plan(api, wanted, playlists, SOURCE)))} == {State.MISSING}
     assert fake.dashboards.keys() == {dashboard.uid for dashboard in wanted}
+    assert {playlist["name"] for playlist in fake.playlists.values()} == {"Ruang Kendali", "War Room"}
+    shown = {item["value"] for playlist in fake.playlists.values() for item in playlist["items"]}
+    assert shown <= fake.dashboards.keys()
     for dashboard in wanted:
         fake.edit(dashboard.uid, lambda content: None)
     fake.requests.clear()
-    assert {finding.state for finding in mend(list(plan(api, wanted, SOURCE)))} == {State.SAME}
+    assert {finding.state for finding in mend(list(plan(api, wanted, playlists, SOURCE)))} == {State.SAME}
     assert fake.writes == []
 
 
@@ -77,3 +80,21 @@ def test_files_that_cannot_be_published(tmp_path: Path, content: str, says: str)
 def test_no_dashboards_at_all(tmp_path: Path) -> None:
     with pytest.raises(errors.BrokenDashboard, match="there is no dashboard here"):
         committed(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "the file is not there"),
+        ("{", "no JSON"),
+        ("[]", "it has no name"),
+        ('{"items": [{"type": "dashboard_by_uid", "value": "a"}]}', "it has no name"),
+        ('{"name": "War Room", "items": []}', "it has no items"),
+    ],
+)
+def test_playlists_that_cannot_be_published(tmp_path: Path, content: str | None, says: str) -> None:
+    (tmp_path / "playlist-id.json").write_bytes((COMMITTED / "playlist-id.json").read_bytes())
+    if content is not None:
+        (tmp_path / "playlist-en.json").write_text(content)
+    with pytest.raises(errors.BrokenDashboard, match=rf"playlist-en\.json: {says}"):
+        committed_playlists(tmp_path)

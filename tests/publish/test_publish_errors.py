@@ -16,6 +16,8 @@ from tests.publish.fake_grafana import TOKEN, FakeGrafana, Reply
 
 FOLDER = ("GET", "/folders/warroom")
 SAVE = ("POST", "/dashboards/db")
+LISTS = ("GET", "/playlists")
+MAKE_LIST = ("POST", "/playlists")
 PAGE = "<html><body>Welcome</body></html>"
 
 CASES: dict[str, tuple[tuple[str, str], Reply, type[errors.GrafanaError], str, str]] = {
@@ -55,6 +57,19 @@ CASES: dict[str, tuple[tuple[str, str], Reply, type[errors.GrafanaError], str, s
     "200 page": (FOLDER, Reply(200, PAGE), errors.NotGrafana, "awalannya", "prefix such as /grafana"),
     "broken JSON": (FOLDER, Reply(200, b'{"uid": "warr'), errors.NotGrafana, "bukan API", "is not Grafana's API"),
     "other JSON": (FOLDER, Reply(200, ["warroom"]), errors.NotGrafana, "bukan API", "is not Grafana's API"),
+    "401 at playlists": (LISTS, Reply(401, {"message": "expired"}), errors.TokenRefused, "401: expired", "the token"),
+    "403 at playlists": (
+        MAKE_LIST, Reply(403, {"message": "Access denied"}), errors.NotAllowed,
+        "melarang token ini atas playlist Ruang Kendali", "does not allow this token playlist Ruang Kendali (403",
+    ),
+    "404 at playlists": (
+        MAKE_LIST, Reply(404, {"message": "Not found"}), errors.NoPlaylists,
+        "tidak menyediakan playlist (404), jadi Ruang Kendali", "offers no playlists (404), so Ruang Kendali was not",
+    ),
+    "500 at playlists": (
+        LISTS, Reply(500, {"message": "Search failed"}), errors.GrafanaFailed, "gagal pada playlist (500", "failed at",
+    ),
+    "page at playlists": (LISTS, Reply(404, PAGE), errors.NotGrafana, "(playlist)", "(playlist)"),
     "redirect": (
         SAVE, Reply(302, PAGE, location="https://other.example/login?next=1"), errors.Redirected,
         "mengalihkan ke https://other.example/login;", "redirects to https://other.example/login;",

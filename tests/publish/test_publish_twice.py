@@ -11,11 +11,14 @@ from dashboards.publish import errors
 from dashboards.publish.client import GrafanaApi
 from dashboards.publish.plan import MESSAGE, State, mend, plan
 from dashboards.publish.wanted import DataSource
-from tests.publish.conftest import DASHBOARDS, SOURCE, publish, states
+from tests.publish.conftest import DASHBOARDS, PLAYLISTS, SOURCE, publish, states
 from tests.publish.description import Json
 from tests.publish.fake_grafana import FakeGrafana, Reply
 
-EVERYTHING = {"warroom", "warroom-en", "warroom-timescaledb", "warroom-antrean", "warroom-izin", "warroom-en-queue"}
+EVERYTHING = {
+    "warroom", "warroom-en", "warroom-timescaledb", "warroom-antrean", "warroom-izin", "warroom-en-queue",
+    "playlist Ruang Kendali", "playlist War Room",
+}  # fmt: skip
 SAME = dict.fromkeys(EVERYTHING, State.SAME)
 
 
@@ -28,11 +31,11 @@ def test_the_first_run_makes_everything_the_second_nothing(fake: FakeGrafana, ap
     assert {uid: stored.folder for uid, stored in fake.dashboards.items()} == {d.uid: d.folder for d in DASHBOARDS}
     assert fake.dashboards["warroom-antrean"].content["panels"] == DASHBOARDS[0].content["panels"]
     assert fake.dashboards["warroom-antrean"].saves[0]["message"] == MESSAGE
-    before = copy.deepcopy((fake.folders, fake.data_sources, fake.dashboards))
+    before = copy.deepcopy((fake.folders, fake.data_sources, fake.dashboards, fake.playlists))
     fake.requests.clear()
     assert states(publish(api)) == SAME
     assert fake.writes == []
-    assert (fake.folders, fake.data_sources, fake.dashboards) == before
+    assert (fake.folders, fake.data_sources, fake.dashboards, fake.playlists) == before
 
 
 def test_the_data_source_is_the_database_as_its_reader(fake: FakeGrafana, api: GrafanaApi) -> None:
@@ -54,13 +57,13 @@ def test_addresses_of_databases() -> None:
 
 
 @pytest.mark.parametrize("carried_out", [False, True])
-@pytest.mark.parametrize("write", range(6))
+@pytest.mark.parametrize("write", range(8))
 def test_a_run_that_broke_off_is_finished_by_the_next(
     fake: FakeGrafana, api: GrafanaApi, write: int, carried_out: bool
 ) -> None:
-    """At any of the six writes, before it was carried out or with its reply lost."""
-    paths = ["/folders", "/folders", "/datasources", "/dashboards/db", "/dashboards/db", "/dashboards/db"]
-    run = mend(list(plan(api, DASHBOARDS, SOURCE)))
+    """At any of the eight writes, before it was carried out or with its reply lost."""
+    paths = ["/folders"] * 2 + ["/datasources"] + ["/dashboards/db"] * 3 + ["/playlists"] * 2
+    run = mend(list(plan(api, DASHBOARDS, PLAYLISTS, SOURCE)))
     for _ in range(write):
         next(run)
     fake.misbehave("POST", paths[write], Reply(502, "<html>bad gateway</html>"), times=1, done=carried_out)
@@ -68,7 +71,7 @@ def test_a_run_that_broke_off_is_finished_by_the_next(
         next(run)
     fake.requests.clear()
     publish(api)
-    assert len(fake.writes) == 6 - write - carried_out
+    assert len(fake.writes) == 8 - write - carried_out
     fake.requests.clear()
     assert states(publish(api)) == SAME
     assert fake.writes == []
@@ -103,7 +106,7 @@ def test_a_change_by_hand_is_known_as_such_and_replaced(fake: FakeGrafana, api: 
 def test_a_newer_release_is_no_change_by_hand(fake: FakeGrafana, api: GrafanaApi) -> None:
     publish(api)
     newer = replace(DASHBOARDS[0], content={**DASHBOARDS[0].content, "refresh": "1m"})
-    findings = list(mend(list(plan(api, [newer, *DASHBOARDS[1:]], SOURCE))))
+    findings = list(mend(list(plan(api, [newer, *DASHBOARDS[1:]], PLAYLISTS, SOURCE))))
     assert states(findings) == {**SAME, "warroom-antrean": State.OUTDATED}
     assert fake.dashboards["warroom-antrean"].content["refresh"] == "1m"
 
@@ -114,14 +117,14 @@ def test_who_saves_between_reading_and_writing_is_not_overwritten(fake: FakeGraf
 
     publish(api)
     fake.edit("warroom-izin", retitle)
-    findings = list(plan(api, DASHBOARDS, SOURCE))
+    findings = list(plan(api, DASHBOARDS, PLAYLISTS, SOURCE))
     fake.edit("warroom-izin", lambda content: content.update(title="Punya Siti, lebih baru"))
     with pytest.raises(errors.ChangedMeanwhile, match=r"dashboard warroom-izin at Grafana .* was changed by somebody"):
         list(mend(findings))
     assert fake.dashboards["warroom-izin"].content["title"] == "Punya Siti, lebih baru"
     # The same for one that somebody makes under the uid of a new one.
     del fake.dashboards["warroom-antrean"]
-    findings = list(plan(api, DASHBOARDS, SOURCE))
+    findings = list(plan(api, DASHBOARDS, PLAYLISTS, SOURCE))
     publish(api)
     with pytest.raises(errors.ChangedMeanwhile):
         list(mend(findings))
@@ -183,7 +186,7 @@ def test_without_a_database_the_data_source_must_be_there(fake: FakeGrafana, api
         publish(api, replace(SOURCE, password=None))
     publish(api)
     fake.passwords.clear()
-    assert states(list(plan(api, DASHBOARDS, SOURCE))) == {**SAME, "warroom-timescaledb": State.OUTDATED}
+    assert states(list(plan(api, DASHBOARDS, PLAYLISTS, SOURCE))) == {**SAME, "warroom-timescaledb": State.OUTDATED}
     with pytest.raises(errors.PasswordMissing):
         publish(api, replace(SOURCE, password=None))
     publish(api)

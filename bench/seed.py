@@ -1,8 +1,7 @@
-"""A city's past of 90 days, stored at once: ledger, events, cases, contributions and sums, as if each event had come.
+"""A city's past of twelve months, stored at once: ledger, events, cases and sums, as if each event had come.
 
 Set-based, in SQL (seed.sql): a statement makes all events, never one. Only permits, a tenth of them, go through the
-hub's own merge, which knows working time and due dates; tickets and visits have neither. Rows of the sums lie in no
-order, as they never would: reading many of them costs more here than in life. Nobody sends heartbeats.
+hub's own merge, which knows working time and due dates; tickets and visits have neither. Nobody sends heartbeats.
 """
 
 from collections.abc import Callable
@@ -37,7 +36,7 @@ Heard = Callable[[str], None]
 
 
 async def seed(url: str, events: int, *, until: datetime, on_step: Heard = lambda name: None) -> None:
-    """Fill a database with about `events` events of the 90 days up to `until`, as its owner.
+    """Fill a database with about `events` events of the twelve months up to `until`, as its owner.
 
     It is migrated, a catalogue is in force, and it holds no events yet. `on_step` hears the name of each step.
     """

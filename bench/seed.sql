@@ -1,4 +1,4 @@
--- A city's events in bulk: cases of every series over 90 days by its units' opening hours, and what the hub's own code
+-- A city's events in bulk: cases of every series over twelve months by its units' opening hours, and what the hub's own code
 -- would have made of them. All "chance" is a hash of numbers, so the same size and moment give the same city.
 
 -- name: functions
@@ -91,7 +91,7 @@ SELECT calendar, row_number() OVER (PARTITION BY calendar ORDER BY starts), pg_t
        * coalesce((ARRAY[6, 10, 9, 8, 5, 3, 5, 4, 2])[extract(hour FROM starts AT TIME ZONE hub.timezone())::integer - 6], 0.3)
 FROM (
     SELECT o.calendar, greatest(h, o.starts, w.since) AS starts, least(h + interval '1 hour', o.ends, w.until) AS ends
-    FROM (SELECT pg_temp.until() - interval '90 days' AS since, pg_temp.until() AS until) w
+    FROM (SELECT pg_temp.until() - interval '365 days' AS since, pg_temp.until() AS until) w
     CROSS JOIN LATERAL generate_series(date_trunc('hour', w.since), w.until, interval '1 hour') h
     JOIN (SELECT calendar, starts, ends FROM hub.opening UNION ALL VALUES ('', '-infinity'::timestamptz, 'infinity'::timestamptz)) o
       ON o.starts < h + interval '1 hour' AND o.ends > h
@@ -239,8 +239,8 @@ FROM (
 CROSS JOIN (SELECT hub.timezone() AS name) z
 
 -- name: store_contributions
-INSERT INTO hub.contribution (case_no, series_id, measure_id, at, value)
-SELECT e.case_no, e.series_id, m.measure_id, pg_temp.at(e.at_us), e.first::integer
+INSERT INTO hub.contribution (case_no, series_id, measure_id, at, value, closes)
+SELECT e.case_no, e.series_id, m.measure_id, pg_temp.at(e.at_us), e.first::integer, m.terminal AND e.first
 FROM seed_event e JOIN hub.measure m ON m.kind = e.kind AND m.role = 'state' AND m.name = e.state
 WHERE e.kind <> 'permit';
 INSERT INTO hub.contribution (case_no, series_id, measure_id, at, value)
@@ -266,6 +266,8 @@ COPY hub.cases (case_no, opd, kind, case_id, opened_at, closed_at, last_at, stat
 COPY hub.contribution (case_no, series_id, measure_id, at, value) FROM STDIN (FORMAT BINARY)
 
 -- name: count_figures
+UPDATE hub.contribution c SET closes = true
+FROM hub.measure m WHERE m.measure_id = c.measure_id AND m.terminal AND m.kind = 'permit' AND c.value = 1;
 ANALYZE hub.contribution, hub.term;
 UPDATE hub.figure SET counted_to = 9223372036854775807
 
@@ -285,7 +287,8 @@ CROSS JOIN hub.commit_counter c;
 INSERT INTO hub.pulse (at) VALUES (pg_temp.until())
 
 -- name: in_order
--- Contributions came as time went by, so those of an hour lie side by side.
+-- Cases and contributions came as time went by, so those of an hour lie side by side; the sums were made in order.
+CLUSTER hub.cases USING cases_pkey;
 CLUSTER hub.contribution USING contribution_at_idx
 
 -- name: analyze

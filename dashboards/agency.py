@@ -6,7 +6,7 @@ from dashboards import look
 from dashboards.look import AMBER, GREEN, GREY, RED, SLATE, steps
 from dashboards.panels import Column, figures, lines, rows, status_column
 from dashboards.screen import Screen
-from dashboards.words import HEARD, KINDS, REASONS, UNITS, Lang, Words, same
+from dashboards.words import HEARD, HIDDEN, KINDS, REASONS, UNITS, Lang, Words, same
 from opd_schemas.catalogue import Catalogue
 
 UID = "warroom-agency"
@@ -24,10 +24,11 @@ def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
     _apps(screen)
     screen.add(
         (14, 13, 10, 8),
-        lines(unit="short", bars=True, stacked=True),
-        title=Words("Peristiwa per hari", "Events by day"),
+        lines(unit=look.COUNT, bars=True, stacked=True),
+        title=Words("Kasus baru per hari", "New cases by day"),
         about=Words(
-            "Menurut jenis layanan. Sumber: wall.states_over.", "By kind of service. Source: wall.states_over."
+            "Tiket, permohonan dan kunjungan yang dimulai. Sumber: wall.states_over.",
+            "Tickets, applications and visits that began. Source: wall.states_over.",
         ),
         source=screen.sql("agency.flow", as_table=False),
         columns=tuple(Column(kind, name) for kind, name in KINDS.items()),
@@ -43,15 +44,16 @@ def _levels(screen: Screen) -> None:
         (0, 0, 24, 4),
         figures(),
         title=Words("Saat ini", "Now"),
-        about=Words("Yang menunggu, terbuka dan lewat batas di OPD ini. Sumber: wall.open, wall.overdue.",
-                    "What waits, is open and overdue at this agency. Source: wall.open, wall.overdue."),
+        about=Words("Yang menunggu, terbuka dan lewat batas di OPD ini. Sumber: wall.open.",
+                    "What waits, is open and overdue at this agency. Source: wall.open."),
         source=screen.sql("agency.levels"),
         columns=(
-            Column("queue_waiting", Words("Menunggu di antrean", "Waiting in queues"), unit="short", decimals=0),
+            Column("queue_waiting", Words("Menunggu di antrean", "Waiting in queues"), unit=look.COUNT, decimals=0),
             Column("queue_oldest_min", Words("Terlama menunggu", "Longest waiting"), unit=minute, decimals=0),
-            Column("visit_waiting", Words("Pasien menunggu", "Patients waiting"), unit="short", decimals=0),
-            Column("permit_open", Words("Izin terbuka", "Open permits"), unit="short", decimals=0),
-            Column("permit_overdue", Words("Izin lewat batas", "Overdue permits"), unit="short", decimals=0,
+            Column("visit_waiting", Words("Pasien menunggu", "Patients waiting"), unit=look.COUNT, decimals=0,
+                   mappings=look.instead_of_null(screen.say(HIDDEN))),
+            Column("permit_open", Words("Izin terbuka", "Open permits"), unit=look.COUNT, decimals=0),
+            Column("permit_overdue", Words("Izin lewat batas", "Overdue permits"), unit=look.COUNT, decimals=0,
                    thresholds=steps((1, RED))),
         ),
     )  # fmt: skip
@@ -79,7 +81,7 @@ def _promises(screen: Screen) -> None:
             Column("achievement", Words("Capaian", "Achievement"), unit="percentunit", decimals=0, width=100),
             Column("reason", Words("Alasan", "Reason"), mappings=look.coloured(REASONS, lang), width=190),
             Column("n", Words("Kasus", "Cases"), decimals=0, width=90),
-            Column("as_of", Words("Per", "As of"), unit="dateTimeAsLocal", width=170),
+            Column("as_of", Words("Per", "As of"), unit=look.MOMENT, width=170),
             Column("heard", Words("Aplikasi terdengar", "Applications heard"), width=150),
             Column("late_share", Words("Terlambat datang", "Came late"), unit="percentunit", decimals=1),
         ),
@@ -99,7 +101,7 @@ def _apps(screen: Screen) -> None:
             Column("name", Words("Aplikasi", "Application"), width=300),
             Column("heard", Words("Keadaan", "State"), filled=True, width=140,
                    mappings=look.coloured(HEARD, screen.lang, {"heard": GREEN, "silent": SLATE, "never": GREY})),
-            Column("heard_at", Words("Terakhir terdengar", "Last heard"), unit="dateTimeAsLocal"),
+            Column("heard_at", Words("Terakhir terdengar", "Last heard"), unit=look.MOMENT),
             Column("expected_min", Words("Diharapkan tiap", "Expected every"), unit=look.unit("minutes", screen.lang)),
         ),
         empty=Words("OPD ini belum mengirim data", "This agency does not publish yet"),
@@ -112,8 +114,8 @@ def _places(screen: Screen) -> None:
         (0, 21, 12, 9),
         rows(),
         title=Words("Terbuka per tempat dan layanan", "Open, by place and service"),
-        about=Words("Kasus yang belum selesai saat ini. Sumber: wall.open_by_state.",
-                    "Cases that are not finished now. Source: wall.open_by_state."),
+        about=Words("Kasus yang belum selesai saat ini. Sumber: wall.open_by_state, wall.open_by.",
+                    "Cases that are not finished now. Source: wall.open_by_state, wall.open_by."),
         source=screen.sql("agency.places"),
         columns=(
             Column("unit", Words("Tempat", "Place"), width=240),
@@ -131,7 +133,7 @@ def _integrity(screen: Screen) -> None:
     screen.add(
         (12, 21, 12, 9),
         rows(),
-        title=Words("Kewajaran data", "Soundness of the data"),
+        title=Words("Kewajaran data, 7 hari terakhir", "Soundness of the data, last 7 days"),
         about=Words(
             "Tanda angka yang dipercantik: ditutup sekaligus, lama nol, dikembalikan menjelang batas. "
             "Sumber: wall.integrity.",

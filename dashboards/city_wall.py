@@ -87,10 +87,16 @@ def _headline(screen: Screen, worst: int) -> None:
         ),
         source=shared(freshness),
         columns=(
-            Column("events", Words("Peristiwa/menit", "Events/minute"), unit="short", decimals=0, colour=BLUE),
-            Column("queue_waiting", Words("Menunggu di antrean", "Waiting in queues"), unit="short", decimals=0),
-            Column("visit_waiting", Words("Pasien menunggu", "Patients waiting"), unit="short", decimals=0),
-            Column("permit_open", Words("Izin diproses", "Open permits"), unit="short", decimals=0),
+            Column("events", Words("Peristiwa/menit", "Events/minute"), unit=look.COUNT, decimals=0, colour=BLUE),
+            Column("queue_waiting", Words("Menunggu di antrean", "Waiting in queues"), unit=look.COUNT, decimals=0),
+            Column(
+                "visit_waiting",
+                Words("Pasien menunggu", "Patients waiting"),
+                unit=look.COUNT,
+                decimals=0,
+                mappings=look.instead_of_null("1–4"),
+            ),
+            Column("permit_open", Words("Izin diproses", "Open permits"), unit=look.COUNT, decimals=0),
         ),
     )
 
@@ -118,7 +124,7 @@ def _dimension(screen: Screen, worst: int, number: int, dimension: str, name: Wo
 def _now(screen: Screen) -> None:
     screen.add(
         (14, 19, 10, 5),
-        lines(unit="short", bars=True, legend=False),
+        lines(unit=look.COUNT, bars=True, legend=False),
         title=Words("Peristiwa per menit, satu jam terakhir", "Events per minute, the last hour"),
         about=Words("Peristiwa yang dihitung tiap menit. Sumber: wall.throughput.",
                     "Events counted in each minute. Source: wall.throughput."),

@@ -21,7 +21,7 @@ def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
     _summary(screen)
     screen.add(
         (0, 5, 12, 9),
-        lines(unit="short", bars=True, stacked=True),
+        lines(unit=look.COUNT, bars=True, stacked=True),
         title=Words("Pesan per menit atau jam", "Messages by minute or hour"),
         about=Words("Terhitung, ulangan, ditolak. Sumber: wall.throughput.",
                     "Counted, duplicates, rejected. Source: wall.throughput."),
@@ -34,7 +34,7 @@ def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
     )  # fmt: skip
     screen.add(
         (12, 5, 12, 9),
-        lines(unit="ms"),
+        lines(unit="suffix:ms"),
         title=Words("Kelambatan: diterima sampai terhitung", "Latency: received until counted"),
         about=Words("Target p99 di bawah 500 ms. Sumber: wall.throughput.",
                     "Target p99 below 500 ms. Source: wall.throughput."),
@@ -46,7 +46,7 @@ def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
 
 
 def _summary(screen: Screen) -> None:
-    second = f"suffix: {screen.say(Words('detik', 's'))}"
+    second = f"suffix:{screen.say(Words('detik', 's'))}"
     screen.add(
         (0, 0, 24, 5),
         figures(),
@@ -63,12 +63,12 @@ def _summary(screen: Screen) -> None:
                    thresholds=steps((10, AMBER), (60, RED))),
             Column("pulse_s", Words("Denyut terakhir", "Last pulse"), unit=second, decimals=0,
                    thresholds=steps((30, AMBER), (60, RED))),
-            Column("events_last_minute", Words("Peristiwa/menit", "Events/minute"), unit="short", decimals=0),
+            Column("events_last_minute", Words("Peristiwa/menit", "Events/minute"), unit=look.COUNT, decimals=0),
             Column("late_today_share", Words("Terlambat datang hari ini", "Came late today"), unit="percentunit",
                    decimals=1),
-            Column("rejects_open", Words("Karantina terbuka", "Open rejects"), unit="short", decimals=0,
+            Column("rejects_open", Words("Karantina terbuka", "Open rejects"), unit=look.COUNT, decimals=0,
                    thresholds=steps((1, AMBER))),
-            Column("silent_apps", Words("Aplikasi diam", "Silent applications"), unit="short", decimals=0,
+            Column("silent_apps", Words("Aplikasi diam", "Silent applications"), unit=look.COUNT, decimals=0,
                    thresholds=steps((1, AMBER))),
             Column("commit_no", Words("Nomor komit", "Commit number"), unit="none", decimals=0),
         ),
@@ -90,7 +90,7 @@ def _troubles(screen: Screen) -> None:
                    thresholds=steps((1, AMBER), first="transparent")),
             Column("all_time", Words("Seluruhnya", "In all"), decimals=0),
             Column("apps", Words("Aplikasi", "Applications"), decimals=0),
-            Column("newest", Words("Terbaru", "Newest"), unit="dateTimeAsLocal", width=190),
+            Column("newest", Words("Terbaru", "Newest"), unit=look.MOMENT, width=190),
         ),
         empty=Words("Tidak ada yang ditolak", "Nothing was refused"),
     )  # fmt: skip
@@ -104,7 +104,7 @@ def _troubles(screen: Screen) -> None:
         columns=(
             Column("agency", same("OPD"), width=260),
             Column("app", Words("Aplikasi", "Application"), width=240),
-            Column("heard_at", Words("Terakhir terdengar", "Last heard"), unit="dateTimeAsLocal", width=190),
+            Column("heard_at", Words("Terakhir terdengar", "Last heard"), unit=look.MOMENT, width=190),
             Column("expected_min", Words("Diharapkan tiap", "Expected every"), unit=minute, decimals=0),
             Column("silent_min", Words("Diam selama", "Silent for"), unit=minute, decimals=0),
         ),

@@ -79,7 +79,7 @@ def _chosen(screen: Screen) -> None:
     lang = screen.lang
     screen.add(
         (0, 16, 14, 9),
-        lines(unit="short", decimals=1),
+        lines(unit=look.COUNT, decimals=1),
         title=Words("Indikator terpilih: nilai, target, garis dasar", "Chosen indicator: value, target, baseline"),
         about=Words("Nilai tiap jam atau hari terhadap targetnya. Sumber: wall.kpi_series.",
                     "The value of each hour or day against its target. Source: wall.kpi_series."),

@@ -22,6 +22,10 @@ from opd_schemas.kpi import Kpi
 GREEN, AMBER, RED, GREY, SLATE, BLUE = "#2e8048", "#e0a100", "#d8413c", "#6b7280", "#35506f", "#4e8fd0"
 #: Where nothing is wrong and nothing is right: a count of none.
 DIM = "#262b33"
+#: Counts are written out, with the marks of the browser's language: Grafana's `short` writes 1543 as 2 K.
+COUNT = "locale"
+#: A moment by the dashboard's clock; Grafana's `local` has day and month in the order of the browser's language.
+MOMENT = "dateTimeAsIso"
 #: Stale and no data are never green, and differ from each other.
 STATUS_COLOURS = {"critical": RED, "warning": AMBER, "ok": GREEN, "stale": SLATE, "no_data": GREY}
 
@@ -115,8 +119,9 @@ def unit(code: str, lang: Lang) -> str:
     if code == "percent":
         return "percent"
     if code == "count":
-        return "short"
-    return f"suffix:{_behind(code, lang)}"
+        return COUNT
+    # Grafana puts a space before it.
+    return f"suffix:{UNITS[code].of(lang)}"
 
 
 def steps(*later: tuple[float, str], first: str = GREEN) -> ThresholdsConfig:

@@ -86,7 +86,7 @@ def heading(markdown: str) -> Builder[Panel]:
 
 
 def figures(*, value_size: int = 32, name_size: int = 15) -> Builder[Panel]:
-    """One row of an answer, each of its numbers a tile."""
+    """One row of an answer, each of its numbers a tile with its name above, however wide it is."""
     return (
         stat.Panel()
         .color_mode(common.BigValueColorMode.VALUE)
@@ -94,6 +94,7 @@ def figures(*, value_size: int = 32, name_size: int = 15) -> Builder[Panel]:
         .text_mode(common.BigValueTextMode.VALUE_AND_NAME)
         .orientation(common.VizOrientation.VERTICAL)
         .justify_mode(common.BigValueJustifyMode.CENTER)
+        .wide_layout(False)
         .text(parts.VizTextDisplayOptions().title_size(name_size).value_size(value_size))
         .reduce_options(parts.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False))
         .thresholds(steps(first=BLUE))
@@ -215,7 +216,8 @@ def map_of(colour_by: str, layer: str) -> Builder[Panel]:
         .controls(
             geomap.ControlsOptions().show_zoom(True).mouse_wheel_zoom(False).show_attribution(True).show_scale(False)
         )
-        .basemap(parts.MapLayerOptions().type("default").name("Layer 0"))
+        # Grafana's default takes CARTO's tiles, which have "API key required" printed across them.
+        .basemap(parts.MapLayerOptions().type("osm-standard").name("Layer 0"))
         .layers(
             [
                 parts.MapLayerOptions()

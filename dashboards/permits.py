@@ -36,7 +36,7 @@ def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
 def _over_time(screen: Screen, days: str) -> None:
     screen.add(
         (0, 5, 12, 8),
-        lines(unit="short", bars=True),
+        lines(unit=look.COUNT, bars=True),
         title=Words("Permohonan per hari", "Applications by day"),
         about=Words("Diajukan, terbit, ditolak, dikembalikan. Sumber: wall.states_over.",
                     "Submitted, issued, rejected, returned. Source: wall.states_over."),
@@ -66,12 +66,12 @@ def _figures(screen: Screen, days: str, hours: str) -> None:
         (0, 0, 8, 5),
         figures(),
         title=Words("Saat ini", "Now"),
-        about=Words("Permohonan yang belum selesai, dan yang lewat batas waktunya. Sumber: wall.open, wall.overdue.",
-                    "Applications that are not finished, and those past their limit. Source: wall.open, wall.overdue."),
+        about=Words("Permohonan yang belum selesai, dan yang lewat batas waktunya. Sumber: wall.open.",
+                    "Applications that are not finished, and those past their limit. Source: wall.open."),
         source=screen.sql("permits.now"),
         columns=(
-            Column("open", Words("Terbuka", "Open"), unit="short", decimals=0),
-            Column("overdue", Words("Lewat batas", "Overdue"), unit="short", decimals=0, thresholds=steps((1, RED))),
+            Column("open", Words("Terbuka", "Open"), unit=look.COUNT, decimals=0),
+            Column("overdue", Words("Lewat batas", "Overdue"), unit=look.COUNT, decimals=0, thresholds=steps((1, RED))),
             Column("oldest_days", Words("Tertua", "Oldest"), unit=days, decimals=0),
         ),
     )  # fmt: skip
@@ -123,9 +123,9 @@ def _tables(screen: Screen, days: str, hours: str) -> None:
         rows(),
         title=Words("Per layanan", "By service"),
         about=Words("Diajukan, terbit dan dikembalikan dalam rentang waktu; terbuka dan lewat batas saat ini. "
-                    "Sumber: wall.states_by, wall.open_by_state, wall.overdue.",
+                    "Sumber: wall.states_by, wall.open_by_state.",
                     "Submitted, issued and returned in the time range; open and overdue now. "
-                    "Source: wall.states_by, wall.open_by_state, wall.overdue."),
+                    "Source: wall.states_by, wall.open_by_state."),
         source=screen.sql("permits.by_service"),
         columns=(
             name,

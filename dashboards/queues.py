@@ -25,7 +25,7 @@ def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
     _figures(screen)
     screen.add(
         (0, 5, 14, 10),
-        bars(unit="short", limit=14),
+        bars(unit=look.COUNT, limit=14),
         title=Words("Menunggu sekarang, per tempat", "Waiting now, by place"),
         about=Words("Tiket yang belum dipanggil, terbanyak di atas. Sumber: wall.open_by_state.",
                     "Tickets not yet called, most on top. Source: wall.open_by_state."),
@@ -34,7 +34,7 @@ def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
     )  # fmt: skip
     screen.add(
         (14, 5, 10, 5),
-        lines(unit="short", bars=True),
+        lines(unit=look.COUNT, bars=True),
         title=Words("Tiket per jam atau hari", "Tickets by hour or day"),
         about=Words("Diambil, selesai dilayani, ditinggalkan. Sumber: wall.states_over.",
                     "Taken, served, abandoned. Source: wall.states_over."),
@@ -71,7 +71,7 @@ def _figures(screen: Screen) -> None:
         about=Words("Tiket yang belum dipanggil. Sumber: wall.open.", "Tickets not yet called. Source: wall.open."),
         source=screen.sql("queues.now"),
         columns=(
-            Column("waiting", Words("Menunggu", "Waiting"), unit="short", decimals=0),
+            Column("waiting", Words("Menunggu", "Waiting"), unit=look.COUNT, decimals=0),
             Column("oldest_min", Words("Terlama", "Longest"), unit=minute, decimals=0),
         ),
     )

@@ -139,6 +139,9 @@ class Screen:
     def build(self) -> dashboard.Dashboard:
         built = self._dashboard.build()
         built.panels = self._panels
+        for link in built.links or []:
+            # The SDK puts every link into a menu that only Grafana 12.3 and later have; without, it stands in sight.
+            link.placement = None  # type: ignore[assignment]
         built.schema_version = _SCHEMA_VERSION
         return built
 

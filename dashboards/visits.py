@@ -8,7 +8,7 @@ from dashboards.panels import Column, figures, lines, map_of, rows
 from dashboards.places import choose_limit, places
 from dashboards.screen import Screen
 from dashboards.sources import shared
-from dashboards.words import Lang, Words, same
+from dashboards.words import HIDDEN, Lang, Words, same
 from opd_schemas.catalogue import Catalogue
 
 UID = "warroom-visits"
@@ -17,7 +17,6 @@ _ABOUT = Words(
     "Visits by health centre: waits and referrals. Counts of 1 to 4 are hidden, others rounded to the nearest 5.",
 )
 _WAIT = Words("Tunggu = didaftar sampai diperiksa.", "Wait = registered until examined.")
-_HIDDEN = Words("1–4 (disamarkan)", "1–4 (hidden)")
 
 
 def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
@@ -35,7 +34,7 @@ def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
 
 def _figures(screen: Screen) -> None:
     minute = look.unit("minutes", screen.lang)
-    hidden = look.instead_of_null(screen.say(_HIDDEN))
+    hidden = look.instead_of_null(screen.say(HIDDEN))
     screen.add(
         (0, 0, 14, 5),
         figures(),
@@ -44,7 +43,7 @@ def _figures(screen: Screen) -> None:
                     f"{_WAIT.en} In time: examined within the limit that is chosen. Source: wall.open, wall.duration."),
         source=screen.sql("visits.wait_now"),
         columns=(
-            Column("waiting", Words("Menunggu sekarang", "Waiting now"), unit="short", decimals=0, mappings=hidden),
+            Column("waiting", Words("Menunggu sekarang", "Waiting now"), unit=look.COUNT, decimals=0, mappings=hidden),
             Column("median_min", Words("Tunggu p50", "Wait p50"), unit=minute, decimals=0),
             Column("p90_min", Words("Tunggu p90", "Wait p90"), unit=minute, decimals=0),
             Column("within_share", Words("Tepat waktu", "In time"), unit="percentunit", decimals=0),
@@ -58,7 +57,7 @@ def _figures(screen: Screen) -> None:
                     f"{_ABOUT.en} Source: wall.states, wall.channel_share."),
         source=screen.sql("visits.shares"),
         columns=(
-            Column("registered", Words("Didaftar", "Registered"), unit="short", decimals=0, mappings=hidden),
+            Column("registered", Words("Didaftar", "Registered"), unit=look.COUNT, decimals=0, mappings=hidden),
             Column("referred_share", Words("Dirujuk", "Referred"), unit="percentunit", decimals=1),
             Column("online_share", Words("Daftar daring", "Online"), unit="percentunit", decimals=0),
         ),
@@ -67,7 +66,7 @@ def _figures(screen: Screen) -> None:
 
 def _by_unit(screen: Screen) -> int:
     minute = look.unit("minutes", screen.lang)
-    hidden = look.instead_of_null(screen.say(_HIDDEN))
+    hidden = look.instead_of_null(screen.say(HIDDEN))
     return screen.add(
         (0, 5, 14, 17),
         rows(),
@@ -92,6 +91,7 @@ def _by_unit(screen: Screen) -> int:
 def _map(screen: Screen, table: int) -> None:
     """The same answer as the table's; colours follow the thresholds of the agency's own KPI where there is one."""
     minute = look.unit("minutes", screen.lang)
+    hidden, none = look.instead_of_null(screen.say(HIDDEN)), look.instead_of_null("–")
     kpi = next((each for each in screen.catalogue.kpis if each.filter.kind == "visit" and each.unit == "minutes"), None)
     screen.add(
         (14, 5, 10, 17),
@@ -103,12 +103,13 @@ def _map(screen: Screen, table: int) -> None:
         empty=Words("Tempat layanan belum berkoordinat di katalog", "The catalogue has no coordinates of places yet"),
         columns=(
             Column("name", Words("Tempat", "Place")),
-            Column("registered", Words("Didaftar", "Registered"), decimals=0),
-            Column("median_min", Words("Tunggu p50", "Wait p50"), unit=minute, decimals=0,
+            Column("owner", same("OPD")),
+            Column("registered", Words("Didaftar", "Registered"), decimals=0, mappings=hidden),
+            Column("median_min", Words("Tunggu p50", "Wait p50"), unit=minute, decimals=0, mappings=none,
                    thresholds=look.thresholds(kpi) if kpi else None),
-            Column("p90_min", Words("Tunggu p90", "Wait p90"), unit=minute, decimals=0),
-            Column("within_share", Words("Tepat waktu", "In time"), unit="percentunit", decimals=0),
-            Column("referred", Words("Dirujuk", "Referred"), decimals=0),
+            Column("p90_min", Words("Tunggu p90", "Wait p90"), unit=minute, decimals=0, mappings=none),
+            Column("within_share", Words("Tepat waktu", "In time"), unit="percentunit", decimals=0, mappings=none),
+            Column("referred", Words("Dirujuk", "Referred"), decimals=0, mappings=hidden),
         ),
     )  # fmt: skip
 
@@ -116,7 +117,7 @@ def _map(screen: Screen, table: int) -> None:
 def _over_time(screen: Screen) -> None:
     screen.add(
         (0, 22, 12, 8),
-        lines(unit="short", bars=True),
+        lines(unit=look.COUNT, bars=True),
         title=Words("Kunjungan per jam atau hari", "Visits by hour or day"),
         about=Words("Didaftar, selesai, dirujuk; kosong bila disamarkan. Sumber: wall.states_over.",
                     "Registered, completed, referred; empty where hidden. Source: wall.states_over."),

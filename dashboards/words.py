@@ -102,4 +102,6 @@ REFUSALS = {
     "not_storable": Words("Tidak dapat disimpan", "Not storable"),
 }
 YES_NO = {"true": Words("✓ sudah", "✓ yes"), "false": Words("✗ belum", "✗ not yet")}
+#: A count of health cases that is too small to be shown.
+HIDDEN = Words("1–4 (disamarkan)", "1–4 (hidden)")
 NO_DATA = Words("Belum ada data", "No data yet")

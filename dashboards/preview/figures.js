@@ -133,14 +133,12 @@ const SPELT = { s: 1, ms: 0.001, m: 60, h: 3600, d: 86400, dtdurations: 1 };
 function formatted(value, { unit = "", decimals }) {
   if (typeof value === "boolean") return String(value);
   if (typeof value !== "number") return String(value);
-  if (unit.startsWith("suffix:")) return `${number(value, decimals)}${unit.slice(7)}`;
+  if (unit.startsWith("suffix:")) return `${number(value, decimals)} ${unit.slice(7)}`;
   if (unit.startsWith("prefix:")) return `${unit.slice(7)}${number(value, decimals)}`;
   if (unit.startsWith("dateTime") || unit.startsWith("time:")) return dated(value, unit);
   if (unit in SPELT) return spell(value * SPELT[unit], decimals);
   if (unit === "percent") return `${number(value, decimals)}%`;
   if (unit === "percentunit") return `${number(value * 100, decimals)}%`;
-  if (unit === "short" && Math.abs(value) >= 1e5)
-    return value.toLocaleString(locale(), { notation: "compact", maximumFractionDigits: 1 });
   return number(value, decimals);
 }
 

@@ -282,7 +282,7 @@ const PANELS = {
               unit === "percent"
                 ? "%"
                 : unit.startsWith("suffix:")
-                  ? unit.slice(7)
+                  ? ` ${unit.slice(7)}`
                   : unit in SPELT
                     ? ` ${text().units[unit] ?? unit}`
                     : "",

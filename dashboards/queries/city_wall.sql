@@ -5,7 +5,7 @@
 -- the status with its figures, put into words by the panel.
 WITH now_ AS MATERIALIZED (
     SELECT k.dimension, k.programme, k.programme_{lang} AS programme_name, k.name_{lang} AS name,
-           upper(k.owner) AS owner, k.unit, k.direction, n.value, n.target, n.achievement, n.status,
+           upper(k.owner) AS owner, k.position, k.unit, k.direction, n.value, n.target, n.achievement, n.status,
            array_position(ARRAY['critical', 'warning', 'stale', 'no_data', 'ok'], n.status) AS severity
     FROM wall.kpi_now n JOIN wall.kpi k USING (kpi)
 ), promise AS (
@@ -24,11 +24,11 @@ SELECT 'count', array_position(ARRAY['critical', 'warning', 'stale', 'no_data', 
        s.status || '|' || (SELECT count(*) FROM now_ n WHERE n.status = s.status)
 FROM unnest(ARRAY['critical', 'warning', 'ok', 'stale', 'no_data']) AS s(status)
 UNION ALL
-(SELECT 'worst', row_number() OVER (ORDER BY severity, achievement), name || ' · ' || owner,
+(SELECT 'worst', row_number() OVER (ORDER BY severity, achievement, position), name || ' · ' || owner,
         status || '|' || round(value::numeric, CASE WHEN abs(value) < 10 THEN 1 ELSE 0 END) || '|' || unit || '|'
         || CASE direction WHEN 'lower' THEN '≤ ' ELSE '≥ ' END || round(target::numeric, 1)::double precision
  FROM now_ WHERE status IN ('critical', 'warning')
- ORDER BY severity, achievement LIMIT 6)
+ ORDER BY severity, achievement, position LIMIT 6)
 ORDER BY 1, 2, 3
 
 -- name: events

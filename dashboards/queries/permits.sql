@@ -6,12 +6,8 @@ WITH ask AS (
     SELECT $__timeFrom()::timestamptz AS from_at, $__timeTo()::timestamptz AS to_at,
            nullif(ARRAY[${opd:sqlstring}], '{*}') AS opd, nullif(ARRAY[${service:sqlstring}], '{*}') AS service
 )
-SELECT o.open, late.overdue, extract(epoch FROM to_at - o.oldest_open) / 86400 AS oldest_days
-FROM ask
-CROSS JOIN LATERAL wall.open('permit', to_at, opd, NULL, service) o
-CROSS JOIN LATERAL (
-    SELECT coalesce(sum(l.overdue), 0) AS overdue FROM wall.overdue('permit', to_at, ask.opd, NULL, ask.service) l
-) late
+SELECT o.open, o.overdue, extract(epoch FROM to_at - o.oldest_open) / 86400 AS oldest_days
+FROM ask CROSS JOIN LATERAL wall.open('permit', to_at, opd, NULL, service) o
 
 -- name: lead_time
 WITH ask AS (
@@ -36,7 +32,7 @@ CROSS JOIN LATERAL (
     SELECT coalesce(sum(cases) FILTER (WHERE state = 'returned'), 0) AS returned,
            sum(cases) FILTER (WHERE state = 'submitted') AS submitted,
            coalesce(sum(cases) FILTER (WHERE state = 'submitted' AND key = 'online'), 0) AS online
-    FROM wall.states_by('permit', from_at, to_at, 'channel', opd, NULL, service)
+    FROM wall.states_by('permit', from_at, to_at, 'channel', opd, NULL, service, states => '{submitted,returned}')
 ) s
 
 -- name: by_service
@@ -47,17 +43,16 @@ WITH ask AS (
     SELECT s.opd, s.key, sum(cases) FILTER (WHERE state = 'submitted') AS submitted,
            sum(cases) FILTER (WHERE state = 'issued') AS issued,
            sum(cases) FILTER (WHERE state = 'returned') AS returned
-    FROM ask CROSS JOIN LATERAL wall.states_by('permit', from_at, to_at, 'service', ask.opd, NULL, service) s
+    FROM ask
+    CROSS JOIN LATERAL wall.states_by('permit', from_at, to_at, 'service', ask.opd, NULL, service,
+                                      states => '{submitted,issued,returned}') s
     GROUP BY 1, 2
 ), level AS (
-    SELECT o.opd, o.service AS key, sum(o.open) AS open
+    SELECT o.opd, o.service AS key, sum(o.open) AS open, sum(o.overdue) AS overdue
     FROM ask CROSS JOIN LATERAL wall.open_by_state('permit', to_at, ask.opd, NULL, ask.service) o GROUP BY 1, 2
-), late AS (
-    SELECT l.opd, l.service AS key, sum(l.overdue) AS overdue
-    FROM ask CROSS JOIN LATERAL wall.overdue('permit', to_at, ask.opd, NULL, ask.service) l GROUP BY 1, 2
 ), place AS (
-    SELECT opd, key, s.submitted, s.issued, s.returned, l.open, t.overdue
-    FROM state s FULL JOIN level l USING (opd, key) FULL JOIN late t USING (opd, key)
+    SELECT opd, key, s.submitted, s.issued, s.returned, l.open, l.overdue
+    FROM state s FULL JOIN level l USING (opd, key)
 )
 SELECT coalesce(v.name_{lang}, p.key) AS name, upper(p.opd) AS owner, coalesce(p.submitted, 0) AS submitted,
        coalesce(p.open, 0) AS open, coalesce(p.overdue, 0) AS overdue, coalesce(p.issued, 0) AS issued,
@@ -103,7 +98,9 @@ SELECT s.at AS "time", coalesce(sum(cases) FILTER (WHERE state = 'submitted'), 0
        coalesce(sum(cases) FILTER (WHERE state = 'issued'), 0) AS issued,
        coalesce(sum(cases) FILTER (WHERE state = 'rejected'), 0) AS rejected,
        coalesce(sum(cases) FILTER (WHERE state = 'returned'), 0) AS returned
-FROM ask CROSS JOIN LATERAL wall.states_over('permit', from_at, to_at, interval '1 day', opd, NULL, service) s
+FROM ask
+CROSS JOIN LATERAL wall.states_over('permit', from_at, to_at, interval '1 day', opd, NULL, service,
+                                    states => '{submitted,issued,rejected,returned}') s
 GROUP BY 1 ORDER BY 1
 
 -- name: lead

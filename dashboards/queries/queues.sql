@@ -22,10 +22,10 @@ SELECT d.median_s / 60 AS median_min, d.p90_s / 60 AS p90_min, d.within_share,
 FROM ask
 CROSS JOIN LATERAL wall.duration('queue', 'wait', from_at, to_at, limit_, opd, unit, service) d
 CROSS JOIN LATERAL (
-    SELECT sum(cases) FILTER (WHERE state = 'abandoned') AS abandoned,
+    SELECT coalesce(sum(cases) FILTER (WHERE state = 'abandoned'), 0) AS abandoned,
            sum(cases) FILTER (WHERE state = 'issued') AS issued,
            coalesce(sum(cases) FILTER (WHERE state = 'issued' AND key = 'online'), 0) AS online
-    FROM wall.states_by('queue', from_at, to_at, 'channel', opd, unit, service)
+    FROM wall.states_by('queue', from_at, to_at, 'channel', opd, unit, service, states => '{issued,abandoned}')
 ) s
 
 -- name: by_unit
@@ -37,7 +37,9 @@ WITH ask AS (
     SELECT s.opd, s.key, sum(cases) FILTER (WHERE state = 'issued') AS issued,
            sum(cases) FILTER (WHERE state = 'served') AS served,
            sum(cases) FILTER (WHERE state = 'abandoned') AS abandoned
-    FROM ask CROSS JOIN LATERAL wall.states_by('queue', from_at, to_at, 'unit', ask.opd, unit, service) s
+    FROM ask
+    CROSS JOIN LATERAL wall.states_by('queue', from_at, to_at, 'unit', ask.opd, unit, service,
+                                      states => '{issued,served,abandoned}') s
     GROUP BY 1, 2
 ), level AS (
     SELECT o.opd, o.unit AS key, sum(o.open) AS waiting, min(o.oldest) AS oldest
@@ -72,7 +74,7 @@ FROM ask
 CROSS JOIN LATERAL wall.states_over(
     'queue', from_at, to_at,
     CASE WHEN to_at - from_at <= interval '3 days' THEN interval '1 hour' ELSE interval '1 day' END,
-    opd, unit, service) s
+    opd, unit, service, states => '{issued,served,abandoned}') s
 GROUP BY 1 ORDER BY 1
 
 -- name: wait

@@ -22,7 +22,7 @@ SELECT s.registered, s.referred::double precision / nullif(s.registered, 0) AS r
 FROM ask
 CROSS JOIN LATERAL (
     SELECT max(cases) FILTER (WHERE state = 'registered') AS registered,
-           max(cases) FILTER (WHERE state = 'referred') AS referred
+           CASE WHEN bool_or(state = 'referred') THEN max(cases) FILTER (WHERE state = 'referred') ELSE 0 END AS referred
     FROM wall.states('visit', from_at, to_at, opd, unit, service)
 ) s
 CROSS JOIN LATERAL wall.channel_share('visit', 'registered', 'online', from_at, to_at, opd, unit, service) c
@@ -35,7 +35,9 @@ WITH ask AS (
            nullif(ARRAY[${service:sqlstring}], '{*}') AS service, nullif(${limit:sqlstring}, '')::interval AS limit_
 ), state AS (
     SELECT s.opd, s.key, s.state, s.cases
-    FROM ask CROSS JOIN LATERAL wall.states_by('visit', from_at, to_at, 'unit', ask.opd, unit, service) s
+    FROM ask
+    CROSS JOIN LATERAL wall.states_by('visit', from_at, to_at, 'unit', ask.opd, unit, service,
+                                      states => '{registered,referred}') s
 ), duration AS (
     SELECT d.*
     FROM ask
@@ -67,7 +69,7 @@ FROM ask
 CROSS JOIN LATERAL wall.states_over(
     'visit', from_at, to_at,
     CASE WHEN to_at - from_at <= interval '3 days' THEN interval '1 hour' ELSE interval '1 day' END,
-    opd, unit, service) s
+    opd, unit, service, states => '{registered,completed,referred}') s
 GROUP BY 1 ORDER BY 1
 
 -- name: wait

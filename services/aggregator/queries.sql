@@ -128,8 +128,9 @@ DELETE FROM hub.contribution WHERE case_no = ANY (%s)
 COPY delta FROM STDIN (FORMAT BINARY)
 
 -- name: add_contributions
-INSERT INTO hub.contribution (case_no, series_id, measure_id, at, value)
-SELECT case_no, series_id, measure_id, at, value FROM delta WHERE stored
+INSERT INTO hub.contribution (case_no, series_id, measure_id, at, value, closes)
+SELECT d.case_no, d.series_id, d.measure_id, d.at, d.value, m.terminal AND d.value = 1
+FROM delta d JOIN hub.measure m USING (measure_id) WHERE d.stored
 
 -- name: roll_up_hour
 -- rollup += after - before; keys sorted.

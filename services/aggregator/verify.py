@@ -87,6 +87,7 @@ async def repair(pool: Pool, *, on_progress: Callable[[int, int], None] = lambda
                     anew = [Contribution(0, 0, 0, 0)]
                     changes = [(case, anew) for case in mends.wrong]
                     await transaction.write_cases(connection, registry, changes, held[1])
+                await connection.execute(SQL["mark_closings"])
                 await connection.execute(SQL["rebuild_terms"])
                 await connection.execute(SQL["rebuild_rollups"])
                 await connection.execute(SQL["rebuild_arrivals"])
@@ -135,6 +136,8 @@ async def _check(pool: Pool, connection: Connection, on_progress: Callable[[int,
     await _check_cases(connection, registry, verdict, mends, on_progress)
     async for case_no, n in await connection.execute(SQL["orphan_contributions"]):
         found.append(Difference("contributions", f"case number {case_no}", f"{n} without a case", "none"))
+    async for kind, name, stored, right in await connection.execute(SQL["closings"]):
+        found.append(Difference("closings", f"{kind} {name}", f"{stored} marked", f"{right}, and just these"))
     for name in _SUMS:
         async for *key, n, total, n_right, total_right in await connection.execute(SQL[name]):
             found.append(

@@ -44,6 +44,15 @@ ORDER BY c.case_id COLLATE "C", c.kind COLLATE "C", c.opd COLLATE "C"
 SELECT case_no, count(*) FROM hub.contribution x
 WHERE NOT EXISTS (SELECT FROM hub.cases c WHERE c.case_no = x.case_no) GROUP BY case_no ORDER BY 1
 
+-- name: closings
+SELECT m.kind, m.name, count(*) FILTER (WHERE x.closes), count(*) FILTER (WHERE m.terminal AND x.value = 1)
+FROM hub.contribution x JOIN hub.measure m USING (measure_id)
+GROUP BY m.measure_id HAVING bool_or(x.closes <> (m.terminal AND x.value = 1)) ORDER BY 1, 2
+
+-- name: mark_closings
+UPDATE hub.contribution x SET closes = m.terminal AND x.value = 1
+FROM hub.measure m WHERE m.measure_id = x.measure_id AND x.closes <> (m.terminal AND x.value = 1)
+
 -- name: rollup_hour
 SELECT m.kind, m.role, m.name, s.opd, s.unit, s.service, s.channel, d.bin, d.hour, d.n, d.total, d.n2, d.total2
 FROM (SELECT measure_id, series_id, bin, hour, r.n, r.total, c.n AS n2, c.total AS total2

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -120,6 +121,13 @@ def test_the_reader_changes_nothing(reader: Reader, statement: str) -> None:
     reader.execute("SET default_transaction_read_only = off")
     with pytest.raises((InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)):
         reader.execute(statement.encode())
+
+
+def test_the_reader_has_time_bucket_without_the_extensions_schema(reader: Reader) -> None:
+    found = reader.execute("SELECT time_bucket('900.000s', '2026-11-24T10:17:30Z'::timestamptz)").fetchone()
+    assert found == (datetime.fromisoformat("2026-11-24T10:15:00Z"),)
+    with pytest.raises(InsufficientPrivilege):
+        reader.execute("SELECT public.time_bucket('900.000s', now())")
 
 
 def test_the_reader_ends_what_takes_long(reader: Reader, owner: Owner) -> None:

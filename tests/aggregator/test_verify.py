@@ -33,3 +33,18 @@ async def test_lost_sums_and_cases_come_back(worker: Worker, owner: Owner) -> No
     # The ledger knows the content again: the same events are repeats, not conflicts.
     (outcome,) = await worker.commit([a._replace(inbox_seq=a.inbox_seq + 10) for a in BATCH])
     assert (outcome.counted, outcome.duplicates, outcome.rejected) == (0, 3, 0)
+
+
+async def test_closings_that_are_marked_wrongly_are_named_and_marked_anew(worker: Worker, owner: Owner) -> None:
+    await worker.commit([*BATCH, ticket(4, "served", "08:20")])
+    marked = "SELECT m.name, c.closes FROM hub.contribution c JOIN hub.measure m USING (measure_id) WHERE c.closes"
+    assert owner.query(marked) == [("served", True)]
+    owner.query("UPDATE hub.contribution SET closes = NOT closes WHERE value = 1")
+    async with db.pool(owner.url, size=3, name="verify") as pool:
+        found = await verify(pool)
+        assert [(d.what, d.key) for d in found.differences] == [
+            ("closings", "queue called"), ("closings", "queue issued"), ("closings", "queue served"),
+        ]  # fmt: skip
+        await repair(pool)
+        assert (await verify(pool)).differences == []
+    assert owner.query(marked) == [("served", True)]

@@ -1,6 +1,5 @@
-"""One database of the ready city with a morning's events, for all tests of dashboards."""
+"""One database of the ready city, the real permit log and the simulated applications, for all tests of dashboards."""
 
-import asyncio
 import importlib
 import warnings
 from collections.abc import Callable, Iterator
@@ -10,12 +9,8 @@ import psycopg
 import pytest
 
 from opd_schemas.catalogue import Catalogue
-from services import catalogue_store, db
-from services.aggregator import transaction
-from services.aggregator.registry import Registry
-from services.aggregator.worker import Worker
 from services.catalogue import load
-from tests.dashboards.seeded import morning, refused
+from tests.dashboards.town import Town
 from tests.databases import Database
 
 with warnings.catch_warnings():
@@ -31,22 +26,16 @@ def catalogue() -> Catalogue:
 
 
 @pytest.fixture(scope="session")
-def seeded(fresh_database: Callable[..., Database], catalogue: Catalogue) -> Database:
+def town(fresh_database: Callable[..., Database]) -> Iterator[Town]:
     """Counted by the aggregator's own transaction."""
-    database = fresh_database(timezone=None)
-    catalogue_store.apply(database.owner_url, catalogue)
-    asyncio.run(_count(database))
-    return database
+    town = Town(fresh_database(timezone=None))
+    town.build()
+    town.beat()
+    yield town
+    town.close()
 
 
-async def _count(database: Database) -> None:
-    url = database.url_for("hub_aggregator")
-    async with db.pool(url, size=3, name="aggregator", configure=transaction.prepare) as pool:
-        await Worker(pool, Registry(pool)).commit(morning(), refused())
-
-
-@pytest.fixture(scope="session")
-def grafana(seeded: Database) -> Iterator[psycopg.Connection]:
+@pytest.fixture
+def grafana(town: Town) -> psycopg.Connection:
     """The database as Grafana sees it."""
-    with psycopg.connect(seeded.url_for("grafana_reader"), autocommit=True) as connection:
-        yield connection
+    return town.grafana

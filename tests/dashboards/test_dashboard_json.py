@@ -1,6 +1,7 @@
 """The committed dashboards: as their source writes them, readable by Grafana's own models, alike in both languages."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -99,6 +100,47 @@ def test_variables_stand_quoted_only(panel: Panel) -> None:
     assert "${" not in "".join(part.partition(":sqlstring}")[2] for part in sql.split("${")[1:])
 
 
+def _units(panel: Panel) -> set[str]:
+    config = panel.body.get("fieldConfig") or {"defaults": {}, "overrides": []}
+    named = [each for override in config["overrides"] for each in override["properties"]]
+    found = [config["defaults"].get("unit")] + [each["value"] for each in named if each["id"] == "unit"]
+    return {unit for unit in found if unit}
+
+
+@_EACH
+def test_units_neither_shorten_a_figure_nor_follow_the_browsers_language(panel: Panel) -> None:
+    """Grafana's `short` writes 1543 as 2 K, its `ms` as 2 s; `dateTimeAsLocal` is 11/24/2026 in an English browser."""
+    known = {"none", "locale", "percent", "percentunit", "dateTimeAsIso", "time:YYYY-MM-DD"}
+    assert all(re.fullmatch(r"suffix:\S.*", unit) for unit in _units(panel) - known)
+
+
+#: Counts that are NULL where they are hidden, on panels where NULL would else be drawn in the words of an empty panel.
+_MAY_BE_HIDDEN = {"visit_waiting", "registered", "referred"}
+
+
+@_EACH
+def test_what_is_hidden_is_not_called_absent(panel: Panel) -> None:
+    for override in (panel.body.get("fieldConfig") or {"overrides": []})["overrides"]:
+        if panel.body["type"] not in ("stat", "geomap") or override["matcher"]["options"] not in _MAY_BE_HIDDEN:
+            continue
+        mappings = next(each["value"] for each in override["properties"] if each["id"] == "mappings")
+        (null,) = [each["options"]["result"]["text"] for each in mappings if each["options"].get("match") == "null"]
+        assert null.startswith("1–4")
+
+
+@_EACH
+def test_maps_ask_for_tiles_that_need_no_key(panel: Panel) -> None:
+    """Grafana's default base layer is CARTO's, whose tiles are watermarked for want of a key (grafana#131638)."""
+    if panel.body["type"] == "geomap":
+        assert panel.body["options"]["basemap"]["type"] == "osm-standard"
+
+
+@_BOTH
+def test_links_stand_in_sight(dashboard: dict[str, Any]) -> None:
+    """Not in the menu of controls, which Grafana has since 12.3 only and where nobody looks for them."""
+    assert not any("placement" in link for link in dashboard["links"])
+
+
 def test_the_wall_fits_a_big_screen_and_asks_little() -> None:
     wall = next(each for each in dashboards() if each["uid"] == "warroom-city-wall")
     height = max(body["gridPos"]["y"] + body["gridPos"]["h"] for body in wall["panels"])
@@ -151,10 +193,10 @@ def test_the_panel_of_a_kpi_follows_the_catalogue(catalogue: Catalogue) -> None:
     ("unit", "lang", "expected"),
     [
         ("percent", "id", "percent"),
-        ("count", "en", "short"),
-        ("minutes", "id", "suffix: menit"),
-        ("working_days", "id", "suffix: hari kerja"),
-        ("working_days", "en", "suffix: working days"),
+        ("count", "en", "locale"),
+        ("minutes", "id", "suffix:menit"),
+        ("working_days", "id", "suffix:hari kerja"),
+        ("working_days", "en", "suffix:working days"),
     ],
 )
 def test_units_of_the_catalogue(unit: str, lang: Any, expected: str) -> None:

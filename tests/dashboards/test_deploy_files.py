@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from ruamel.yaml import YAML
 
+from dashboards.preview.app import _CONNECTIONS as _PREVIEWS_CONNECTIONS
 from dashboards.publish.wanted import FOLDERS, DataSource
 from deploy.local.accounts import accounts
 from deploy.local.postgres import ROLES
@@ -154,6 +155,12 @@ def test_the_provisioned_data_source_is_the_one_of_the_dashboards(services: dict
     asked = set(re.findall(r"\$(\w+)", path.read_text(encoding="utf-8")))
     assert asked <= services["grafana"]["environment"].keys()
     assert source["secureJsonData"] == {"password": "$WARROOM_GRAFANA_DB_PASSWORD"}
+    taken = source["jsonData"]["maxOpenConns"] + _PREVIEWS_CONNECTIONS
+    allowed = re.search(
+        r"ROLE grafana_reader CONNECTION LIMIT (\d+)", Path("services/sql/0007_wall.sql").read_text("utf-8")
+    )
+    assert allowed
+    assert taken < int(allowed[1])
 
 
 def test_the_provisioned_folders_are_those_of_the_dashboards(services: dict[str, dict[str, Any]]) -> None:
@@ -173,6 +180,7 @@ def test_grafana_lets_anyone_look_and_nobody_in() -> None:
     assert (ini["auth.anonymous"]["enabled"], ini["auth.anonymous"]["org_role"]) == ("true", "Viewer")
     assert ini["users"]["allow_sign_up"] == "false"
     assert ini["analytics"]["reporting_enabled"] == "false"
+    assert ini["plugins"]["preinstall_disabled"] == "true"
     home = Path(ini["dashboards"]["default_home_dashboard_path"])
     assert (FOLDER / home.parent.name / home.name).exists()
 

@@ -62,10 +62,12 @@ async def test_three_patients_are_nowhere_to_be_seen(town: Town) -> None:
     assert {
         row[1:] for row in town.wall("SELECT * FROM wall.duration_over('visit', 'wait', %s, %s, '1 hour')", *DAY)
     } == {(None,) * 4}
-    assert town.wall("SELECT * FROM wall.open('visit', %s)", at) == [(None, 0, None, None)]
+    assert town.wall("SELECT * FROM wall.open('visit', %s)", at) == [(None, 0, None, None, 0)]
     # Nor when they came, by asking from moment to moment within their hour.
     moments = [NINE + timedelta(minutes=minute) for minute in range(-59, 1, 7)]
-    assert {town.wall("SELECT * FROM wall.open('visit', %s)", moment)[0] for moment in moments} == {(0, 0, None, None)}
+    assert {town.wall("SELECT * FROM wall.open('visit', %s)", moment)[0] for moment in moments} == {
+        (0, 0, None, None, 0)
+    }
     assert town.wall("SELECT * FROM wall.open_by_state('visit', %s)", at) == []
     found = town.wall("SELECT * FROM wall.integrity('visit', %s, %s)", *DAY)
     assert all(count in (None, 0) for row in found for count in row[2:])

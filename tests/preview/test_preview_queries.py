@@ -67,12 +67,7 @@ async def test_a_time_series_has_one_column_a_series_in_the_order_of_time(live: 
 
 
 @pytest.mark.parametrize(("fill", "middle"), [("0", 0.0), ("NULL", None), ("previous", 5)])
-async def test_missing_groups_are_filled_as_asked(
-    live: CountedLive, database: Database, fill: str, middle: float | None
-) -> None:
-    with psycopg.connect(database.owner_url) as owner:
-        # Where TimescaleDB's functions are, which the hub's own dashboards do without.
-        owner.execute("GRANT USAGE ON SCHEMA public TO grafana_reader")
+async def test_missing_groups_are_filled_as_asked(live: CountedLive, fill: str, middle: float | None) -> None:
     sql = f"""
         SELECT $__timeGroup(t, '1h', {fill}) AS "time", v
         FROM (VALUES ('2026-11-23T00:10Z'::timestamptz, 5), ('2026-11-23T02:50Z', 7)) AS x(t, v)

@@ -15,18 +15,28 @@ FROM wall.agency a
 ORDER BY EXISTS (SELECT FROM wall.app p WHERE p.opd = a.opd) DESC, 1
 
 -- name: units_of_kind
-SELECT u.name_{lang} AS __text, u.unit AS __value
-FROM wall.unit u
-WHERE '{kind}' = ANY (u.kinds)
-  AND ('*' = ANY (ARRAY[${opd:sqlstring}]) OR u.opd = ANY (ARRAY[${opd:sqlstring}]))
+-- Agencies may use one code: it is one choice, by all its names. Of two choices that read alike Grafana shows one.
+SELECT c.name || CASE WHEN count(*) OVER (PARTITION BY c.name) > 1 THEN ' (' || c.unit || ')' ELSE '' END AS __text,
+       c.unit AS __value
+FROM (
+    SELECT u.unit, string_agg(DISTINCT u.name_{lang}, ' / ' ORDER BY u.name_{lang}) AS name
+    FROM wall.unit u
+    WHERE '{kind}' = ANY (u.kinds)
+      AND ('*' = ANY (ARRAY[${opd:sqlstring}]) OR u.opd = ANY (ARRAY[${opd:sqlstring}]))
+    GROUP BY u.unit
+) c
 ORDER BY 1
 
 -- name: services
-SELECT s.name_{lang} AS __text, s.service AS __value
-FROM wall.service s
-WHERE EXISTS (SELECT FROM wall.unit u WHERE u.opd = s.opd AND '{kind}' = ANY (u.kinds))
-  AND ('*' = ANY (ARRAY[${opd:sqlstring}]) OR s.opd = ANY (ARRAY[${opd:sqlstring}]))
-GROUP BY 1, 2
+SELECT c.name || CASE WHEN count(*) OVER (PARTITION BY c.name) > 1 THEN ' (' || c.service || ')' ELSE '' END AS __text,
+       c.service AS __value
+FROM (
+    SELECT s.service, string_agg(DISTINCT s.name_{lang}, ' / ' ORDER BY s.name_{lang}) AS name
+    FROM wall.service s
+    WHERE EXISTS (SELECT FROM wall.unit u WHERE u.opd = s.opd AND '{kind}' = ANY (u.kinds))
+      AND ('*' = ANY (ARRAY[${opd:sqlstring}]) OR s.opd = ANY (ARRAY[${opd:sqlstring}]))
+    GROUP BY s.service
+) c
 ORDER BY 1
 
 -- name: limits

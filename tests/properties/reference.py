@@ -141,6 +141,14 @@ class Case:
         """The newest event at or before a moment at which the case was open."""
         return [event for event in self.events if event.at <= at][-1]
 
+    def open_at(self, at: int) -> bool:
+        """Whether it was open at a moment."""
+        return self.opened <= at and (self.closed is None or at < self.closed)
+
+    def overdue_at(self, at: int) -> bool:
+        """Whether it was due by a moment at which it was open, and not done."""
+        return self.due is not None and self.due <= at and (self.done is None or at < self.done)
+
 
 @dataclass(frozen=True)
 class Filter:
@@ -180,6 +188,7 @@ class OpenGroup:
     waiting: bool
     open: int | None
     oldest: int | None
+    overdue: int | None
 
 
 def moment(us: int) -> datetime:
@@ -371,8 +380,7 @@ class Reference:
         """By place, the cases overdue at a moment and when the first of them was due."""
         found: dict[tuple[str, str, str], list[int]] = {}
         for case in self.cases:
-            open_ = case.kind == kind and case.opened <= at and (case.closed is None or at < case.closed)
-            if open_ and case.due is not None and case.due <= at and (case.done is None or at < case.done):
+            if case.kind == kind and case.open_at(at) and case.due is not None and case.overdue_at(at):
                 last = case.last(at)
                 place = (case.opd, last.unit or "", last.service or "")
                 if where.takes(*place, case.events[0].channel or ""):
@@ -389,16 +397,22 @@ class Reference:
 
     def open_by_state(self, kind: str, at: int, where: Filter) -> list[OpenGroup]:
         """Cases open at a moment, as the events up to it tell."""
-        found: dict[tuple[str, str, str, str, str], list[int]] = {}
+        found: dict[tuple[str, str, str, str, str], list[Case]] = {}
         for case in self.cases:
-            if case.kind == kind and case.opened <= at and (case.closed is None or at < case.closed):
+            if case.kind == kind and case.open_at(at):
                 last = case.last(at)
                 place = (case.opd, last.unit or "", last.service or "", case.events[0].channel or "")
                 if where.takes(*place):
-                    found.setdefault((*place, last.state), []).append(case.opened)
+                    found.setdefault((*place, last.state), []).append(case)
         return [
-            OpenGroup(*key, waiting=key[4] in WAITING[kind], open=len(opened), oldest=min(opened))
-            for key, opened in sorted(found.items())
+            OpenGroup(
+                *key,
+                waiting=key[4] in WAITING[kind],
+                open=len(cases),
+                oldest=min(case.opened for case in cases),
+                overdue=sum(case.overdue_at(at) for case in cases),
+            )
+            for key, cases in sorted(found.items())
         ]
 
     def _facts(self, case: Case) -> Iterable[Fact]:

@@ -100,16 +100,17 @@ class Wall:
         assert found == {place: (n, moment(oldest)) for place, (n, oldest) in right.items()}
 
     def check_open(self, reference: Reference, kind: str, at: int, where: Filter) -> None:
-        """Open cases at a moment, by state and place, and all together."""
+        """Open and overdue cases at a moment, by state and place, and all together."""
         # Of health kinds as at the end of the hour.
         right = reference.open_by_state(kind, -(-at // _HOUR) * _HOUR - 1 if kind in HEALTH else at, where)
         groups = [
-            OpenGroup(opd, unit, service, channel, state, waiting, n, oldest and microseconds(oldest))
-            for opd, unit, service, channel, state, waiting, n, oldest in self._ask(
-                "open_by_state", kind, moment(at), where=where
-            )
+            OpenGroup(*place, open=n, oldest=oldest and microseconds(oldest), overdue=overdue)
+            for *place, n, oldest, overdue in self._ask("open_by_state", kind, moment(at), where=where)
         ]
-        told = [replace(g, open=shown(kind, g.open), oldest=_told(kind, g.open, g.oldest)) for g in right]
+        told = [
+            replace(g, open=shown(kind, g.open), oldest=_told(kind, g.open, g.oldest), overdue=shown(kind, g.overdue))
+            for g in right
+        ]
         told = [group for group in told if group.open is not None]
         assert sorted(groups, key=repr) == sorted(told, key=repr)
         waiting = [group for group in right if group.waiting]
@@ -120,6 +121,7 @@ class Wall:
                 shown(kind, of_these),
                 _moment(_told(kind, n, _oldest(right))),
                 _moment(_told(kind, of_these, _oldest(waiting))),
+                shown(kind, sum(g.overdue for g in right)),
             )
         ]
 

@@ -6,13 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench faults generate lock clean setup rootfs
+.PHONY: demo test check bench faults generate lock clean setup browser rootfs
 
 demo: setup ## a simulated city on the embedded stack; DURATION=60 ends it after a minute
 	$(BIN)/warroom demo $(if $(DURATION),--duration $(DURATION))
 
-test: export WARROOM_BROWSER = 1
-test: setup ## all tests, on the real servers; ARGS="-k name" for some of them
+test: setup browser ## all tests, on the real servers; ARGS="-k name" for some of them
 	$(BIN)/pytest $(ARGS)
 
 check: setup ## format, lint, import layers, types
@@ -45,6 +44,10 @@ clean: ## stop the stack, remove its data and everything that was installed here
 setup:
 	@PYTHON=$(PYTHON) deploy/local/prerequisites.sh
 	@$(MAKE) --silent --no-print-directory --jobs=2 $(INSTALLED) rootfs
+
+# By itself: in `make check test` the set-up was done before anybody asked for a browser.
+browser:
+	@PYTHON=$(PYTHON) WARROOM_BROWSER=1 deploy/local/prerequisites.sh
 
 rootfs:
 	[ -n "$$WARROOM_DATABASE_URL" ] || deploy/local/rootfs.sh >/dev/null

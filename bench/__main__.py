@@ -1,6 +1,8 @@
 """`python -m bench`: the hub's pace beside this machine's raw ceiling, its latency at a steady rate, its memory.
 
 `python -m bench kpis`: what the wall's figures cost at ten in the morning with 1, 5 and 10 million events stored.
+
+`python -m bench wall`: how long after its commit an event stands on the wall, with twenty browsers looking on.
 """
 
 import argparse
@@ -12,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import backlog, kpis, live
+from bench import backlog, kpis, live, wall
 from bench.backlog import Pace
 from bench.city import City, messages
 from bench.live import Live
@@ -34,7 +36,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5, help="runs of each; the median counts (%(default)s)")
     parser.add_argument("--seconds", type=float, default=20, help="length of each steady stream (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="5,000 events, one run, 3 seconds: does it run at all?")
-    cost = parser.add_subparsers(dest="part").add_parser("kpis", help="the cost of the wall's figures")
+    parts = parser.add_subparsers(dest="part")
+    parts.add_parser("wall", help="from commit to the pushed tile")
+    cost = parts.add_parser("kpis", help="the cost of the wall's figures")
     cost.add_argument("--events", dest="sizes", type=int, nargs="+", default=kpis.SIZES, help="(%(default)s)")
     options = parser.parse_args()
     if options.quick:
@@ -64,6 +68,18 @@ async def _measure(target: Machine, options: argparse.Namespace) -> None:
         _print_latency(await live.steady(target, city, rate=500, seconds=options.seconds))
     with progress.status("memory ..."):
         _print_memory(await live.steady(target, city, rate=1000, seconds=options.seconds))
+
+
+async def _watch(target: Machine, options: argparse.Namespace) -> None:
+    for rate in wall.RATES:
+        with progress.status(f"{wall.BROWSERS} browsers look on, {rate:g} tickets a second ..."):
+            # As many tickets at each rate as give a percentile.
+            seconds = max(options.seconds, 150 / rate) if not options.quick else options.seconds
+            told = await wall.pushed(target, City(target.catalogue, _SEED), rate=rate, seconds=seconds)
+        print(
+            f"committed → pushed tile at {told.rate:g} events/s, {wall.BROWSERS} browsers: p50 {told.p50_ms:.0f} ms, "
+            f"p99 {told.p99_ms:.0f} ms (target < {_P99_MS}), longest {told.worst_ms:.0f} ms, of {told.tickets} events"
+        )
 
 
 def _print_backlog(options: argparse.Namespace, hub: list[Pace], stock: list[float], faster: list[float]) -> None:
@@ -116,11 +132,13 @@ def main() -> None:
     options = _options()
     with progress.status("the stack starts ..."):
         catalogue = load(_CATALOGUE)
-        if options.part == "kpis":
+        if options.part in ("kpis", "wall"):
             catalogue = kpis.at_ten(catalogue, datetime.now(UTC))
     with machine(catalogue) as target:
         if options.part == "kpis":
             kpis.print_sizes([asyncio.run(kpis.measure(target, events, progress)) for events in options.sizes])
+        elif options.part == "wall":
+            asyncio.run(_watch(target, options))
         else:
             asyncio.run(_measure(target, options))
 

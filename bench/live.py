@@ -13,6 +13,7 @@ import psycopg
 from bench.city import City, messages
 from bench.machine import SERVICES, Machine
 from bench.processes import resident_bytes
+from bench.ranks import rank
 from opd_schemas import subjects
 
 _PATIENCE_S = 60.0
@@ -63,7 +64,7 @@ async def steady(machine: Machine, city: City, *, rate: int, seconds: float) -> 
     committed = await _all_committed(machine, len(published))
     await asyncio.to_thread(machine.stop_services)
     spans = sorted((committed[event_id].timestamp() - at) * 1000 for event_id, at in published.items())
-    return Live(rate, _rank(spans, 0.5), _rank(spans, 0.99), spans[-1], memory)
+    return Live(rate, rank(spans, 0.5), rank(spans, 0.99), spans[-1], memory)
 
 
 async def _all_committed(machine: Machine, count: int) -> dict[str, datetime]:
@@ -76,8 +77,3 @@ async def _all_committed(machine: Machine, count: int) -> dict[str, datetime]:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{len(rows)} of {count} events were committed after {_PATIENCE_S:.0f} s")
             await asyncio.sleep(0.5)
-
-
-def _rank(ordered: list[float], share: float) -> float:
-    """Nearest rank, as the hub's own percentiles are."""
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import look
-from dashboards.look import AMBER, GREEN, GREY, RED, SLATE, steps
+from dashboards.look import AMBER, GREEN, GREY, NOBODY, RED, SLATE, steps
 from dashboards.panels import Column, figures, lines, rows, status_column
 from dashboards.screen import Screen
 from dashboards.words import HEARD, HIDDEN, KINDS, REASONS, UNITS, Lang, Words, same
@@ -49,7 +49,8 @@ def _levels(screen: Screen) -> None:
         source=screen.sql("agency.levels"),
         columns=(
             Column("queue_waiting", Words("Menunggu di antrean", "Waiting in queues"), unit=look.COUNT, decimals=0),
-            Column("queue_oldest_min", Words("Terlama menunggu", "Longest waiting"), unit=minute, decimals=0),
+            Column("queue_oldest_min", Words("Terlama menunggu", "Longest waiting"), unit=minute, decimals=0,
+                   mappings=NOBODY),
             Column("visit_waiting", Words("Pasien menunggu", "Patients waiting"), unit=look.COUNT, decimals=0,
                    mappings=look.instead_of_null(screen.say(HIDDEN))),
             Column("permit_open", Words("Izin terbuka", "Open permits"), unit=look.COUNT, decimals=0),

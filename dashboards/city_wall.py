@@ -10,7 +10,7 @@ from dashboards.look import BLUE
 from dashboards.panels import HEADLINE_SIZE, NAME_SIZE, VALUE_SIZE, Column, figures, heading, lines, words
 from dashboards.screen import Screen
 from dashboards.sources import rows_where, shared
-from dashboards.words import DIMENSIONS, Lang, Words
+from dashboards.words import DIMENSIONS, NO_PULSE, Lang, Words
 from opd_schemas.catalogue import Catalogue
 
 UID = "warroom-city-wall"
@@ -62,7 +62,7 @@ def _headline(screen: Screen, worst: int) -> None:
             "Up to which moment all events are counted. More than 60 seconds behind: stale. Source: wall.hub.",
         ),
         source=screen.sql("city_wall.events"),
-        empty=Words("Hub belum berdetak", "No pulse of the hub yet"),
+        empty=NO_PULSE,
     )
     screen.add(
         (9, 0, 15, 3),

@@ -6,7 +6,7 @@ from dashboards import look
 from dashboards.look import AMBER, BLUE, GREEN, GREY, RED, steps
 from dashboards.panels import Column, figures, lines, rows
 from dashboards.screen import Screen
-from dashboards.words import REFUSALS, Lang, Words, same
+from dashboards.words import NO_PULSE, REFUSALS, Lang, Words, same
 from opd_schemas.catalogue import Catalogue
 
 UID = "warroom-hub-health"
@@ -47,6 +47,7 @@ def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
 
 def _summary(screen: Screen) -> None:
     second = f"suffix:{screen.say(Words('detik', 's'))}"
+    none = look.instead_of_null(screen.say(NO_PULSE), GREY)
     screen.add(
         (0, 0, 24, 5),
         figures(),
@@ -59,9 +60,9 @@ def _summary(screen: Screen) -> None:
         ),
         source=screen.sql("hub_health.summary"),
         columns=(
-            Column("lag_s", Words("Tertinggal", "Lag"), unit=second, decimals=1,
+            Column("lag_s", Words("Tertinggal", "Lag"), unit=second, decimals=1, mappings=none,
                    thresholds=steps((10, AMBER), (60, RED))),
-            Column("pulse_s", Words("Denyut terakhir", "Last pulse"), unit=second, decimals=0,
+            Column("pulse_s", Words("Denyut terakhir", "Last pulse"), unit=second, decimals=0, mappings=none,
                    thresholds=steps((30, AMBER), (60, RED))),
             Column("events_last_minute", Words("Peristiwa/menit", "Events/minute"), unit=look.COUNT, decimals=0),
             Column("late_today_share", Words("Terlambat datang hari ini", "Came late today"), unit="percentunit",

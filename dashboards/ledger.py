@@ -67,7 +67,7 @@ def _ledger(screen: Screen) -> None:
             Column("achievement", Words("Capaian", "Achievement"), unit="percentunit", decimals=0, width=90),
             Column("trend", Words("Kecenderungan", "Trend"), mappings=look.coloured(TRENDS, lang, trend), width=120),
             Column("next_review", Words("Tinjauan", "Review"), unit="time:YYYY-MM-DD", width=100),
-            Column("rpjmd", Words("Indikator RPJMD", "RPJMD indicator"), width=215),
+            Column("rpjmd", Words("Indikator RPJMD", "RPJMD indicator")),
             Column("source_verified", Words("Dasar diperiksa", "Source checked"), mappings=look.coloured(YES_NO, lang),
                    width=100),
         ),

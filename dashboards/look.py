@@ -19,7 +19,8 @@ from grafana_foundation_sdk.models.dashboard import (
 from dashboards.words import STATUSES, UNITS, Lang, Words
 from opd_schemas.kpi import Kpi
 
-GREEN, AMBER, RED, GREY, SLATE, BLUE = "#2e8048", "#e0a100", "#d8413c", "#6b7280", "#35506f", "#4e8fd0"
+#: Grafana writes dark letters on what is brighter than 180 (of 255) and white ones on the rest; amber is.
+GREEN, AMBER, RED, GREY, SLATE, BLUE = "#2e8048", "#f2b52b", "#d8413c", "#6b7280", "#35506f", "#4e8fd0"
 #: Where nothing is wrong and nothing is right: a count of none.
 DIM = "#262b33"
 #: Counts are written out, with the marks of the browser's language: Grafana's `short` writes 1543 as 2 K.
@@ -103,6 +104,10 @@ def instead_of_null(text: str, colour: str | None = None) -> list[ValueMapping]:
     """What stands where there is no value, such as a count that is hidden."""
     result = ValueMappingResult(text=text, color=colour, index=0)
     return [SpecialValueMap(DashboardSpecialValueMapOptions(SpecialValueMatch.NULL, result))]
+
+
+#: The oldest of none: that nobody waits is no lack of data.
+NOBODY = instead_of_null("–")
 
 
 def _pattern(index: int, pattern: str, text: str, colour: str | None = None) -> RegexMap:

@@ -1,7 +1,7 @@
 """The panels that the dashboards are made of: one function for each form, with what all of its kind have in common."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from grafana_foundation_sdk.builders import bargauge, geomap, stat, statetimeline, table, text, timeseries
@@ -21,11 +21,13 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.geomap import TooltipMode
 from grafana_foundation_sdk.models.text import TextMode
 
-from dashboards.look import BLUE, instead_of_null, steps
+from dashboards.look import BLUE, GREY, instead_of_null, steps
 from dashboards.words import Lang, Words, same
 
 #: Sizes of a big screen, in pixels: read from four metres.
 NAME_SIZE, VALUE_SIZE, HEADLINE_SIZE = 22, 26, 40
+#: Of a table's column that has no width of its own, in pixels: Grafana takes 150 where nothing is said.
+LEAST_WIDTH = 60
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Column:
     mappings: Sequence[ValueMapping] = ()
     filled: bool = False
     hidden: bool = False
+    no_tip: bool = False
     dashed: bool = False
 
 
@@ -50,6 +53,9 @@ def describe(panel: Panel, columns: Sequence[Column], lang: Lang, *, empty: str)
     panel.field_config = panel.field_config or FieldConfigSource()
     panel.field_config.defaults.no_value = empty
     for column in columns:
+        if column.thresholds is not None and not column.mappings and panel.type_val != "table":
+            # Grafana gives what has no value the colour of the lowest step, which may be green.
+            column = replace(column, mappings=instead_of_null(empty, GREY))
         properties = [DynamicConfigValue(name, value) for name, value in _properties(column, column.title.of(lang))]
         panel.field_config.overrides.append(
             DashboardFieldConfigSourceOverrides(matcher=MatcherConfig("byName", column.name), properties=properties)
@@ -75,6 +81,8 @@ def _properties(column: Column, title: str) -> list[tuple[str, object]]:
     if column.hidden:
         # The older name of the setting, and the one since 12.2.
         found += [("custom.hidden", True), ("custom.hideFrom.viz", True)]
+    if column.no_tip:
+        found.append(("custom.hideFrom", {"tooltip": True, "viz": False, "legend": False}))
     if column.dashed:
         found += [("custom.lineStyle", {"fill": "dash", "dash": [8, 8]}), ("custom.fillOpacity", 0)]
     return found
@@ -138,7 +146,7 @@ def words(
 def lines(
     *, unit: str, decimals: int = 0, bars: bool = False, stacked: bool = False, legend: bool = True
 ) -> timeseries.Panel:
-    """A figure over time; counts of steps are bars."""
+    """A figure over time. Bars are for one series or for a sum of several: Grafana draws them on top of one another."""
     return (
         timeseries.Panel()
         .unit(unit)
@@ -164,11 +172,18 @@ def lines(
 
 
 def rows() -> Builder[Panel]:
-    """An answer as a table; where a value is missing, neither a word nor a colour."""
+    """An answer as a table; where a value is missing, neither a word nor a colour.
+
+    Columns without a width share what is left, and long words flow: nobody scrolls a wall sideways.
+    """
     return (
         table.Panel()
         .show_header(True)
         .cell_height(common.TableCellHeight.SM)
+        .min_width(LEAST_WIDTH)
+        # Since Grafana 12.2; older ones do not know them and cut what is too long.
+        .with_override(MatcherConfig("byType", "string"), [DynamicConfigValue("custom.wrapText", True)])
+        .with_override(MatcherConfig("byRegexp", "/.*/"), [DynamicConfigValue("custom.wrapHeaderText", True)])
         .mappings(instead_of_null("–", "transparent"))
     )
 
@@ -212,7 +227,8 @@ def map_of(colour_by: str, layer: str) -> Builder[Panel]:
     """Rows with latitude and longitude as points, coloured by one of their numbers."""
     return (
         geomap.Panel()
-        .view(geomap.MapViewConfig().id("fit").all_layers(True).padding(20))
+        # `zoom` is how far it may go in to fit the points: 1, the default, is the whole world.
+        .view(geomap.MapViewConfig().id("fit").all_layers(True).padding(20).zoom(14))
         .controls(
             geomap.ControlsOptions().show_zoom(True).mouse_wheel_zoom(False).show_attribution(True).show_scale(False)
         )

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import look, promises
-from dashboards.look import AMBER, BLUE, GREEN, RED, steps
+from dashboards.look import AMBER, BLUE, GREEN, NOBODY, RED, steps
 from dashboards.panels import Column, figures, lines, rows
 from dashboards.screen import Screen
 from dashboards.words import STATES, Lang, Words, same
@@ -36,7 +36,7 @@ def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
 def _over_time(screen: Screen, days: str) -> None:
     screen.add(
         (0, 5, 12, 8),
-        lines(unit=look.COUNT, bars=True),
+        lines(unit=look.COUNT),
         title=Words("Permohonan per hari", "Applications by day"),
         about=Words("Diajukan, terbit, ditolak, dikembalikan. Sumber: wall.states_over.",
                     "Submitted, issued, rejected, returned. Source: wall.states_over."),
@@ -72,7 +72,7 @@ def _figures(screen: Screen, days: str, hours: str) -> None:
         columns=(
             Column("open", Words("Terbuka", "Open"), unit=look.COUNT, decimals=0),
             Column("overdue", Words("Lewat batas", "Overdue"), unit=look.COUNT, decimals=0, thresholds=steps((1, RED))),
-            Column("oldest_days", Words("Tertua", "Oldest"), unit=days, decimals=0),
+            Column("oldest_days", Words("Tertua", "Oldest"), unit=days, decimals=0, mappings=NOBODY),
         ),
     )  # fmt: skip
     screen.add(

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import look, promises
-from dashboards.look import AMBER, BLUE, GREEN, RED
+from dashboards.look import AMBER, BLUE, GREEN, NOBODY, RED
 from dashboards.panels import Column, bars, figures, lines, rows
 from dashboards.places import choose_limit, places
 from dashboards.screen import Screen
@@ -34,7 +34,7 @@ def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
     )  # fmt: skip
     screen.add(
         (14, 5, 10, 5),
-        lines(unit=look.COUNT, bars=True),
+        lines(unit=look.COUNT),
         title=Words("Tiket per jam atau hari", "Tickets by hour or day"),
         about=Words("Diambil, selesai dilayani, ditinggalkan. Sumber: wall.states_over.",
                     "Taken, served, abandoned. Source: wall.states_over."),
@@ -72,7 +72,7 @@ def _figures(screen: Screen) -> None:
         source=screen.sql("queues.now"),
         columns=(
             Column("waiting", Words("Menunggu", "Waiting"), unit=look.COUNT, decimals=0),
-            Column("oldest_min", Words("Terlama", "Longest"), unit=minute, decimals=0),
+            Column("oldest_min", Words("Terlama", "Longest"), unit=minute, decimals=0, mappings=NOBODY),
         ),
     )
     screen.add(

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import look, promises
-from dashboards.look import AMBER, BLUE, GREEN
+from dashboards.look import AMBER, BLUE, GREEN, GREY
 from dashboards.panels import Column, figures, lines, map_of, rows
 from dashboards.places import choose_limit, places
 from dashboards.screen import Screen
@@ -20,7 +20,7 @@ _WAIT = Words("Tunggu = didaftar sampai diperiksa.", "Wait = registered until ex
 
 
 def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
-    screen = Screen(UID, _ABOUT, lang, catalogue, since="now/d", refresh="30s")
+    screen = Screen(UID, _ABOUT, lang, catalogue, since="now/d", refresh="10s")
     places(screen, "visit")
     choose_limit(screen, "visit", "wait")
     _figures(screen)
@@ -91,16 +91,18 @@ def _by_unit(screen: Screen) -> int:
 def _map(screen: Screen, table: int) -> None:
     """The same answer as the table's; colours follow the thresholds of the agency's own KPI where there is one."""
     minute = look.unit("minutes", screen.lang)
-    hidden, none = look.instead_of_null(screen.say(HIDDEN)), look.instead_of_null("–")
+    # Grey: Grafana gives what has no value the colour of the lowest step, which is green.
+    hidden, none = look.instead_of_null(screen.say(HIDDEN)), look.instead_of_null("–", GREY)
     kpi = next((each for each in screen.catalogue.kpis if each.filter.kind == "visit" and each.unit == "minutes"), None)
     screen.add(
         (14, 5, 10, 17),
         map_of("median_min", screen.say(Words("Tempat layanan", "Places of service"))),
         title=Words("Peta lama tunggu (p50)", "Map of waiting time (p50)"),
-        about=Words("Warna: median lama tunggu. Tempat tanpa koordinat tidak tampak. Sumber: wall.unit.",
-                    "Colour: median wait. Places without coordinates are not shown. Source: wall.unit."),
+        about=Words("Warna: median lama tunggu; abu-abu: belum ada. Tempat yang belum berkoordinat di katalog tidak "
+                    "tampak. Sumber: wall.unit.",
+                    "Colour: median wait; grey: none yet. Places without coordinates in the catalogue are not shown. "
+                    "Source: wall.unit."),
         source=shared(table),
-        empty=Words("Tempat layanan belum berkoordinat di katalog", "The catalogue has no coordinates of places yet"),
         columns=(
             Column("name", Words("Tempat", "Place")),
             Column("owner", same("OPD")),
@@ -110,6 +112,8 @@ def _map(screen: Screen, table: int) -> None:
             Column("p90_min", Words("Tunggu p90", "Wait p90"), unit=minute, decimals=0, mappings=none),
             Column("within_share", Words("Tepat waktu", "In time"), unit="percentunit", decimals=0, mappings=none),
             Column("referred", Words("Dirujuk", "Referred"), decimals=0, mappings=hidden),
+            Column("latitude", Words("Lintang", "Latitude"), no_tip=True),
+            Column("longitude", Words("Bujur", "Longitude"), no_tip=True),
         ),
     )  # fmt: skip
 
@@ -117,7 +121,7 @@ def _map(screen: Screen, table: int) -> None:
 def _over_time(screen: Screen) -> None:
     screen.add(
         (0, 22, 12, 8),
-        lines(unit=look.COUNT, bars=True),
+        lines(unit=look.COUNT),
         title=Words("Kunjungan per jam atau hari", "Visits by hour or day"),
         about=Words("Didaftar, selesai, dirujuk; kosong bila disamarkan. Sumber: wall.states_over.",
                     "Registered, completed, referred; empty where hidden. Source: wall.states_over."),

@@ -105,3 +105,4 @@ YES_NO = {"true": Words("✓ sudah", "✓ yes"), "false": Words("✗ belum", "�
 #: A count of health cases that is too small to be shown.
 HIDDEN = Words("1–4 (disamarkan)", "1–4 (hidden)")
 NO_DATA = Words("Belum ada data", "No data yet")
+NO_PULSE = Words("Hub belum berdetak", "No pulse of the hub yet")

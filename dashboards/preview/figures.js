@@ -21,7 +21,7 @@ const colour = (name) => COLOURS[(name ?? "text").replace(/^(super-light|semi-da
 
 function dark(background) {
   const [r, g, b] = background.match(/[0-9a-f]{2}/gi)?.map((part) => parseInt(part, 16)) ?? [0, 0, 0];
-  return r * 0.299 + g * 0.587 + b * 0.114 > 150;
+  return r * 0.299 + g * 0.587 + b * 0.114 > 180;
 }
 
 function matches(matcher, field) {

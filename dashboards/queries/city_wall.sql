@@ -2,7 +2,7 @@
 
 -- name: status
 -- All that is said of KPIs, in one answer that several panels share: `part` says which panel takes the row, `shown` is
--- the status with its figures, put into words by the panel.
+-- the status with its figures, by the decimal mark of the language, put into words by the panel.
 WITH now_ AS MATERIALIZED (
     SELECT k.dimension, k.programme, k.programme_{lang} AS programme_name, k.name_{lang} AS name,
            upper(k.owner) AS owner, k.position, k.unit, k.direction, n.value, n.target, n.achievement, n.status,
@@ -25,8 +25,10 @@ SELECT 'count', array_position(ARRAY['critical', 'warning', 'stale', 'no_data', 
 FROM unnest(ARRAY['critical', 'warning', 'ok', 'stale', 'no_data']) AS s(status)
 UNION ALL
 (SELECT 'worst', row_number() OVER (ORDER BY severity, achievement, position), name || ' · ' || owner,
-        status || '|' || round(value::numeric, CASE WHEN abs(value) < 10 THEN 1 ELSE 0 END) || '|' || unit || '|'
-        || CASE direction WHEN 'lower' THEN '≤ ' ELSE '≥ ' END || round(target::numeric, 1)::double precision
+        status || '|' || translate(
+            round(value::numeric, CASE WHEN abs(value) < 10 THEN 1 ELSE 0 END) || '|' || unit || '|'
+            || CASE direction WHEN 'lower' THEN '≤ ' ELSE '≥ ' END || round(target::numeric, 1)::double precision,
+            '.', CASE '{lang}' WHEN 'id' THEN ',' ELSE '.' END)
  FROM now_ WHERE status IN ('critical', 'warning')
  ORDER BY severity, achievement, position LIMIT 6)
 ORDER BY 1, 2, 3

@@ -1,7 +1,8 @@
 -- The hub itself: is it behind, what does it refuse, who is silent. {lang} is id or en.
 
 -- name: summary
-SELECT coalesce(lag_s, 0) AS lag_s, extract(epoch FROM now() - pulse_at) AS pulse_s, events_last_minute,
+-- Without a pulse nobody knows how far behind the hub is.
+SELECT CASE WHEN pulse_at IS NOT NULL THEN coalesce(lag_s, 0) END AS lag_s, extract(epoch FROM now() - pulse_at) AS pulse_s, events_last_minute,
        late_today_share,
        (SELECT coalesce(sum(n), 0) FROM wall.quarantine WHERE standing = 'open') AS rejects_open,
        (SELECT count(*) FROM wall.app WHERE silent) AS silent_apps, commit_no

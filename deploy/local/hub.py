@@ -112,7 +112,7 @@ def up(state: Path, folder: Path | None, *, aggregators: int = 1) -> Endpoints:
     stack.add_programs(services)
     _stop_surplus(stack, {service.name for service in services})
     for service in services:
-        _wait_until_up(stack, service)
+        wait_until_up(stack, service)
     return endpoints
 
 
@@ -124,7 +124,7 @@ def _stop_surplus(stack: Stack, wanted: set[str]) -> None:
             stack.stop(name)
 
 
-def _wait_until_up(stack: Stack, service: Program) -> None:
+def wait_until_up(stack: Stack, service: Program) -> None:
     """Return once the service answers for its health, which it does when it has begun to take messages."""
     url = f"http://127.0.0.1:{service.environment['WARROOM_HTTP_PORT']}/healthz"
     deadline = time.monotonic() + _PATIENCE_S

@@ -148,12 +148,80 @@ def test_the_wall_fits_a_big_screen_and_asks_little() -> None:
     assert sum("rawSql" in target for body in wall["panels"] for target in body.get("targets", [])) == 3
 
 
+@_EACH
+def test_maps_go_as_near_as_their_points_allow(panel: Panel) -> None:
+    """Where a view is to fit, Grafana's `zoom` is the nearest it may come; 1, the default, is the whole world."""
+    if panel.body["type"] == "geomap":
+        view = panel.body["options"]["view"]
+        assert (view["id"], view["zoom"] >= 12) == ("fit", True)
+
+
+#: Of a screen of 1920 pixels: a unit of the grid, the gap between two, what a panel keeps for itself, a scrollbar.
+_GRID_UNIT, _GAP, _PADDING, _SCROLLBAR = 71, 8, 18, 10
+
+
+@_EACH
+def test_no_table_is_wider_than_its_panel(panel: Panel) -> None:
+    """Grafana never makes a width smaller, and one that is left out not smaller than `minWidth`."""
+    if panel.body["type"] != "table":
+        return
+    config = panel.body["fieldConfig"]
+    least = config["defaults"]["custom"]["minWidth"]
+    columns = [each for each in config["overrides"] if each["matcher"]["id"] == "byName"]
+    set_ = [{each["id"]: each["value"] for each in column["properties"]} for column in columns]
+    widths = [each.get("custom.width", least) for each in set_ if not each.get("custom.hidden")]
+    cells = panel.body["gridPos"]["w"]
+    assert sum(widths) <= cells * _GRID_UNIT + (cells - 1) * _GAP - _PADDING - _SCROLLBAR
+    assert least in widths, "one column takes what is left"
+
+
+@_EACH
+def test_no_bar_hides_another(panel: Panel) -> None:
+    """Grafana draws the bars of several series at one place."""
+    if panel.body["type"] == "timeseries" and len(panel.columns) > 1:
+        custom = panel.body["fieldConfig"]["defaults"]["custom"]
+        assert custom["drawStyle"] == "line" or custom["stacking"]["mode"] == "normal"
+
+
+@_EACH
+def test_what_has_no_value_is_not_green(panel: Panel) -> None:
+    """Grafana gives it the colour of the lowest step, unless a mapping says otherwise; tables have one for all."""
+    if panel.body["type"] not in ("stat", "geomap"):
+        return
+    for override in panel.body["fieldConfig"]["overrides"]:
+        properties = {each["id"]: each["value"] for each in override["properties"]}
+        if "thresholds" in properties and properties["thresholds"]["steps"][0]["color"] == look.GREEN:
+            (null,) = [each for each in properties["mappings"] if each["options"].get("match") == "null"]
+            assert null["options"]["result"]["color"] == look.GREY
+
+
+@pytest.mark.parametrize("colour", [*look.STATUS_COLOURS.values(), look.DIM])
+def test_letters_stand_out_from_what_they_stand_on(colour: str) -> None:
+    """Grafana takes dark letters where the ground is brighter than 180, else white ones (its utils/colors.ts)."""
+    ground = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    bright = sum(part * weight for part, weight in zip(ground, (0.299, 0.587, 0.114), strict=True)) > 180
+    letters = [32, 34, 38] if bright else [247, 248, 250]
+
+    def luminance(rgb: list[int]) -> float:
+        linear = [p / 12.92 if (p := part / 255) <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for part in rgb]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(ground), luminance(letters)))
+    # WCAG asks 3 of large letters.
+    assert (light + 0.05) / (dark + 0.05) >= 4
+
+
 def test_both_sets_are_one() -> None:
     """The same panels, queries and places; only words differ."""
     sets: dict[str, list[Any]] = {"id": [], "en": []}
     for panel in sorted(panels(), key=lambda each: (each.dashboard["uid"].removesuffix("-en"), each.body["id"])):
         body = panel.body
-        sql = (panel.sql or "").replace("name_en", "name_id").replace("programme_en", "programme_id")
+        sql = (
+            (panel.sql or "")
+            .replace("name_en", "name_id")
+            .replace("programme_en", "programme_id")
+            .replace("CASE 'en'", "CASE 'id'")
+        )
         sets[panel.dashboard["tags"][1]].append((body["id"], body["type"], body["gridPos"], panel.columns, sql))
     assert sets["id"] == sets["en"]
 

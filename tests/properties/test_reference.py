@@ -56,9 +56,12 @@ def test_who_waits_when() -> None:
     reference = Reference(TICKETS, ZONE)
     place = ("dukcapil", "u1", "ktp", "onsite")
     assert reference.open_by_state("queue", at("08:10"), EVERYTHING) == [
-        OpenGroup(*place, "called", waiting=False, open=1, oldest=at("08:00")),
-        OpenGroup(*place, "issued", waiting=True, open=2, oldest=at("08:05")),
+        OpenGroup(*place, "called", waiting=False, open=1, oldest=at("08:00"), overdue=0),
+        OpenGroup(*place, "issued", waiting=True, open=2, oldest=at("08:05"), overdue=0),
     ]
+    # A-2 is called at 08:25; A-3 waits on, due a quarter of an hour after 08:06.
+    overdue = [[g.overdue for g in reference.open_by_state("queue", at(t), EVERYTHING)] for t in ("08:20", "08:21")]
+    assert overdue == [[0, 1], [0, 2]]
     assert [group.open for group in reference.open_by_state("queue", at("23:59"), EVERYTHING)] == [1, 1]
     assert reference.open_by_state("queue", at("24:00"), EVERYTHING) == []
     assert reference.open_by_state("queue", at("07:59"), EVERYTHING) == []

@@ -71,3 +71,9 @@ def test_a_given_database_needs_no_sandbox(bare: Path) -> None:
 def test_this_machine_lacks_nothing() -> None:
     done = subprocess.run(["/bin/sh", SCRIPT], text=True, capture_output=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_tests_have_their_browser_whatever_was_made_before() -> None:
+    done = subprocess.run(["make", "-n", "check", "test"], cwd=SCRIPT.parents[2], text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert -1 < done.stdout.find("WARROOM_BROWSER=1") < done.stdout.find("bin/pytest")

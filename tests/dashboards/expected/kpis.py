@@ -105,7 +105,9 @@ def _worst(kpi: Row) -> tuple[str, str]:
     sign = "≤" if kpi["direction"] == "lower" else "≥"
     name = f"{kpi['name_id']} · {kpi['owner'].upper()}"
     digits = 1 if abs(kpi["value"]) < 10 else 0
-    return name, f"{kpi['status']}|{value:.{digits}f}|{kpi['unit']}|{sign} {rounded(kpi['target'], 1):g}"
+    # As it is written in Indonesian.
+    figures = f"{value:.{digits}f}|{kpi['unit']}|{sign} {rounded(kpi['target'], 1):g}".replace(".", ",")
+    return name, f"{kpi['status']}|{figures}"
 
 
 def _in_effect(town: Town, now: datetime) -> list[Row]:

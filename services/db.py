@@ -51,6 +51,8 @@ def pool(
         name=name,
         configure=configure,
         timeout=10,
+        # Its waits between two attempts double, up to this: a database that is back is found within seconds.
+        reconnect_timeout=5,
         check=AsyncConnectionPool.check_connection,
         kwargs={**_CONNECT, "application_name": f"warroom-{name}"},
     )

@@ -7,8 +7,6 @@ stay free of the package, and no release of it changes a figure of the past.
 from collections.abc import Iterable
 from datetime import date
 
-from holidays import country_holidays
-
 from opd_schemas.calendars import Calendar, PublicHolidays
 from opd_schemas.catalogue import Catalogue
 from opd_schemas.faults import Wrong, mend
@@ -19,6 +17,9 @@ YEARS_AHEAD = 2
 
 def unknown(rule: PublicHolidays) -> Wrong | None:
     """What the package does not know of a rule."""
+    # Here, as below: the package is slow to load, and every command would wait for it.
+    from holidays import country_holidays
+
     try:
         country = country_holidays(rule.country)
     except NotImplementedError:
@@ -35,6 +36,8 @@ def unknown(rule: PublicHolidays) -> Wrong | None:
 
 def dates(rule: PublicHolidays, years: range) -> frozenset[date]:
     """All dates of these years that the package knows for a rule; for years to come some are its estimates."""
+    from holidays import country_holidays
+
     found = country_holidays(rule.country, subdiv=rule.subdivision, categories=rule.categories, years=years)
     return frozenset(day for day in found if day.year in years)
 

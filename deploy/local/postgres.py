@@ -160,10 +160,7 @@ def reach(url: str) -> None:
         raise StackError(f"no connection to WARROOM_DATABASE_URL: {said}; correct it, or unset it") from None
 
 
-#: A reader that sleeps holds its connection and never its processor: no time-out of ours would be to the point.
-_NO_SLEEP = """
-REVOKE EXECUTE ON FUNCTION pg_sleep(double precision), pg_sleep_for(interval), pg_sleep_until(timestamptz) FROM PUBLIC
-"""
+_READER = Path(__file__).parents[1] / "timescaledb" / "reader.sql"
 
 
 def bootstrap(memory: Memory) -> None:
@@ -171,20 +168,23 @@ def bootstrap(memory: Memory) -> None:
     with psycopg.connect(url(memory, SUPERUSER, "postgres"), autocommit=True) as connection:
         present = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
         for role, options in ROLES.items():
-            if role not in present:
-                # Hashed here, so that the server never sees, and cannot log, the password.
-                password = memory.password(f"database/{role}").encode()
-                verifier = connection.pgconn.encrypt_password(password, role.encode(), b"scram-sha-256").decode()
-                create = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), verifier)
-                connection.execute(create + sql.SQL(options))
+            # Hashed here, so that the server never sees, and cannot log, the password. Set anew each time: a role may
+            # change its own, and whoever looks at the wall can send any SQL.
+            password = memory.password(f"database/{role}").encode()
+            verifier = connection.pgconn.encrypt_password(password, role.encode(), b"scram-sha-256").decode()
+            verb = sql.SQL("ALTER" if role in present else "CREATE")
+            login = sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, sql.Identifier(role), verifier)
+            connection.execute(login + sql.SQL(options))
             if role != OWNER:
                 # The owner sets their grants and time-outs in the migrations, without being any of them.
                 grant = sql.SQL("GRANT {} TO {} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
                 connection.execute(grant.format(sql.Identifier(role), sql.Identifier(OWNER)))
+        # In the template, so that every database which the owner creates (tests do) has it as well.
+        with psycopg.connect(url(memory, SUPERUSER, "template1"), autocommit=True) as template:
+            template.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+            template.execute(_READER.read_bytes())
         if connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
-            # In the template, so that every database which the owner creates (tests do) has it as well.
-            with psycopg.connect(url(memory, SUPERUSER, "template1"), autocommit=True) as template:
-                template.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
-                template.execute(_NO_SLEEP)
             create = sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
             connection.execute(create)
+        with psycopg.connect(url(memory, SUPERUSER), autocommit=True) as hub:
+            hub.execute(_READER.read_bytes())

@@ -15,5 +15,4 @@ GRANT hub_ingest, hub_aggregator, grafana_reader TO warroom_owner WITH ADMIN TRU
 CREATE DATABASE warroom OWNER warroom_owner;
 \connect warroom
 CREATE EXTENSION IF NOT EXISTS timescaledb;
--- A reader that sleeps would hold its connection for nothing.
-REVOKE EXECUTE ON FUNCTION pg_sleep(double precision), pg_sleep_for(interval), pg_sleep_until(timestamptz) FROM PUBLIC;
+\i /etc/warroom/reader.sql

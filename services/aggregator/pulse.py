@@ -35,11 +35,13 @@ async def _oldest(js: JetStreamContext) -> datetime | None:
     return min((at for at in found if at is not None), default=None)
 
 
-async def beat(js: JetStreamContext, pool: Pool) -> None:
+async def beat(js: JetStreamContext, pool: Pool, *, longest_read: timedelta = _LONGEST_READ) -> None:
     """Look once, and write down what was seen and what the wall shows; end what the wall's readers ask for too long."""
+    # First: whether or not the broker answers.
+    async with pool.connection() as connection:
+        await connection.execute(SQL["end_long_reads"], (longest_read,))
     since = await _oldest(js)
     async with pool.connection() as connection:
         await connection.execute(SQL["beat"], (since,))
     async with pool.connection() as connection:
         await connection.execute(SQL["note_statuses"])
-        await connection.execute(SQL["end_long_reads"], (_LONGEST_READ,))

@@ -65,33 +65,41 @@ def measure(url: str, kind: str, chosen: Filter, limits: list[timedelta]) -> dic
 
     `limits`, of time as it passes, are asked for besides those of the catalogue. `net` is working time without pauses.
     """
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        return measure_on(connection, kind, chosen, limits)
+
+
+def measure_on(
+    connection: psycopg.Connection[Any], kind: str, chosen: Filter, limits: list[timedelta]
+) -> dict[str, Any]:
+    """The same on a connection that is open already."""
     lifecycle = KINDS[kind]
     base = {"kind": kind, **chosen.parameters()}
-    with psycopg.connect(url, connect_timeout=5, row_factory=dict_row) as connection:
+    cursor = connection.cursor(row_factory=dict_row)
 
-        def rows(statement: str, /, **more: Any) -> list[dict[str, Any]]:
-            return connection.execute(SQL[statement], {**base, **more}).fetchall()
+    def rows(statement: str, /, **more: Any) -> list[dict[str, Any]]:
+        return cursor.execute(SQL[statement], {**base, **more}).fetchall()
 
-        order = {state.name: state.rank for state in lifecycle.states}
-        states = sorted(rows("states"), key=lambda row: (order[row["state"]], row["state"]))
-        known = [(row["duration"], row["within_limit"]) for row in rows("limits") if row["kind"] == kind]
-        initial = next(state.name for state in lifecycle.states if state.initial)
-        shares = {name: rows("channel_share", state=initial, name=name)[0] for name in CHANNELS}
-        durations = {}
-        for duration in lifecycle.durations:
-            plain = rows("duration", name=duration.name, limit=None, clock="gross")[0]
-            del plain["within"], plain["within_share"]
-            wanted = sorted({limit for name, limit in known if name == duration.name} | set(limits))
-            plain["limits"] = [
-                {"limit_s": limit.total_seconds(), "within": found["within"], "share": found["within_share"]}
-                for limit in wanted
-                for found in rows("duration", name=duration.name, limit=limit, clock="gross")
-            ]
-            if duration.net:
-                net = rows("duration", name=duration.name, limit=None, clock="net")[0]
-                plain["net"] = {name: net[name] for name in ("n", "mean_s", "median_s", "p90_s")}
-            durations[duration.name] = plain
-        level = rows("open")[0]
+    order = {state.name: state.rank for state in lifecycle.states}
+    states = sorted(rows("states"), key=lambda row: (order[row["state"]], row["state"]))
+    known = [(row["duration"], row["within_limit"]) for row in rows("limits") if row["kind"] == kind]
+    initial = next(state.name for state in lifecycle.states if state.initial)
+    shares = {name: rows("channel_share", state=initial, name=name)[0] for name in CHANNELS}
+    durations = {}
+    for duration in lifecycle.durations:
+        plain = rows("duration", name=duration.name, limit=None, clock="gross")[0]
+        del plain["within"], plain["within_share"]
+        wanted = sorted({limit for name, limit in known if name == duration.name} | set(limits))
+        plain["limits"] = [
+            {"limit_s": limit.total_seconds(), "within": found["within"], "share": found["within_share"]}
+            for limit in wanted
+            for found in rows("duration", name=duration.name, limit=limit, clock="gross")
+        ]
+        if duration.net:
+            net = rows("duration", name=duration.name, limit=None, clock="net")[0]
+            plain["net"] = {name: net[name] for name in ("n", "mean_s", "median_s", "p90_s")}
+        durations[duration.name] = plain
+    level = rows("open")[0]
     return {
         "kind": kind,
         "from": chosen.start,

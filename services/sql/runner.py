@@ -1,7 +1,7 @@
 """Brings a database to the newest form: numbered `.sql` files, each once, all that are missing in
 one transaction, never edited after.
 
-Also keeps the `measure` table in step with the lifecycles that the contract declares.
+Each time: `reader.sql`, and the `measure` table in step with the lifecycles that the contract declares.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from services.db import load
 from services.errors import MigrationChanged
 
 SQL = load(__file__)
+_READER = Path(__file__).with_name("reader.sql")
 
 
 def _files() -> list[tuple[str, str]]:
@@ -45,6 +46,7 @@ def migrate(url: str) -> list[str]:
             connection.execute(text.encode())
             connection.execute(SQL["record"], (name, checksum))
             applied.append(name)
+        connection.execute(_READER.read_bytes())
         for kind, lifecycle in KINDS.items():
             if lifecycle.has_cases:
                 connection.execute(SQL["kind"], (kind, lifecycle.health, lifecycle.expires is not None))

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime
+from contextlib import ExitStack
+from datetime import datetime, timedelta
 from typing import Any
 
+import nats.errors
 import psycopg
 import pytest
 from psycopg import sql
@@ -13,9 +15,10 @@ from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 from opd_schemas.catalogue import Agency, Catalogue, City
 from opd_schemas.fields import Name
 from services import catalogue_store, db
-from services.aggregator import transaction
+from services.aggregator import pulse, transaction
 from services.aggregator.registry import Registry
 from services.aggregator.worker import Worker
+from services.sql.runner import migrate
 from tests.aggregator.store import Owner, ticket
 from tests.databases import Database, Databases
 
@@ -112,6 +115,17 @@ def test_the_reader_sees_nothing_behind_the_wall(reader: Reader, owner: Owner) -
         "COPY wall.city TO PROGRAM 'cat'",
         "SELECT pg_read_file('postgresql.conf')",
         "SET ROLE hub_aggregator",
+        # Held by a session that does nothing, this lock would stop all counting.
+        "SELECT pg_advisory_lock(hashtextextended('warroom.rules', 0))",
+        "SELECT pg_try_advisory_xact_lock_shared(1)",
+        "SELECT lo_create(0)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "SELECT pg_logical_emit_message(false, 'x', 'x')",
+        "SELECT pg_terminate_backend(pg_backend_pid())",
+        "SELECT pg_cancel_backend(pg_backend_pid())",
+        "DO 'BEGIN COMMIT; END'",
+        "ALTER ROLE grafana_reader SET temp_file_limit = -1",
+        "SET temp_file_limit = -1",
     ],
 )
 def test_the_reader_changes_nothing(reader: Reader, statement: str) -> None:
@@ -134,6 +148,7 @@ def test_the_reader_ends_what_takes_long(reader: Reader, owner: Owner) -> None:
     assert reader.execute("SHOW statement_timeout").fetchone() == ("15s",)
     assert reader.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
     assert owner.query("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'grafana_reader'") == [(20,)]
+    assert reader.execute("SHOW temp_file_limit").fetchone() == ("256MB",)
     for sleep in ("pg_sleep(1)", "pg_sleep_for('1 second')", "pg_sleep_until(now())"):
         with pytest.raises(InsufficientPrivilege):
             reader.execute(f"SELECT {sleep}".encode())
@@ -147,7 +162,8 @@ async def test_what_the_reader_asks_for_too_long_is_ended(database: Database) ->
     ):
         patient.execute("SET statement_timeout = 0")
         endless = asyncio.create_task(
-            asyncio.to_thread(patient.execute, "SELECT count(*) FROM generate_series(1, 1000000000000)")
+            # In a SELECT list, where it makes no file of its rows.
+            asyncio.to_thread(patient.execute, "SELECT count(*) FROM (SELECT generate_series(1, 1000000000000)) x")
         )
         assert aggregator.execute("SELECT hub.end_long_reads('1 hour')").fetchone() == (0,)
         async with asyncio.timeout(60):
@@ -156,6 +172,50 @@ async def test_what_the_reader_asks_for_too_long_is_ended(database: Database) ->
             with pytest.raises(psycopg.errors.AdminShutdown):
                 await endless
         assert aggregator.execute("SELECT 1").fetchone() == (1,)
+
+
+async def test_the_hub_itself_ends_it_whether_or_not_the_broker_answers(database: Database) -> None:
+    class Silent:
+        async def consumer_info(self, *_: object) -> None:
+            raise nats.errors.TimeoutError
+
+    with psycopg.connect(database.url_for("grafana_reader"), autocommit=True) as idle:
+        idle.execute("BEGIN")
+        async with db.pool(database.url_for("hub_aggregator"), size=1, name="pulse") as pool:
+            with pytest.raises(nats.errors.TimeoutError):
+                await pulse.beat(Silent(), pool, longest_read=timedelta())  # type: ignore[arg-type]
+        with pytest.raises(psycopg.OperationalError):
+            idle.execute("SELECT 1")
+
+
+def test_the_reader_is_at_home_in_one_database_only(database: Database) -> None:
+    url = database.url_for("grafana_reader")
+    for other in ("postgres", "template1"):
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(url, dbname=other)
+
+
+def test_no_more_readers_than_the_limit(database: Database) -> None:
+    url = database.url_for("grafana_reader")
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(psycopg.connect(url))
+        with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
+            psycopg.connect(url)
+
+
+def test_what_the_reader_did_to_itself_is_undone_by_the_next_migration(database: Database) -> None:
+    with psycopg.connect(database.url_for("grafana_reader"), autocommit=True) as reader:
+        reader.execute("SET default_transaction_read_only = off")
+        reader.execute("ALTER ROLE grafana_reader RESET ALL")
+        reader.execute(f"ALTER ROLE grafana_reader IN DATABASE {database.name} SET search_path = nowhere".encode())
+        reader.execute("ALTER ROLE grafana_reader SET default_transaction_read_only = off")
+    assert migrate(database.owner_url) == []
+    with psycopg.connect(database.url_for("grafana_reader"), autocommit=True) as reader:
+        shown = [reader.execute(f"SHOW {name}".encode()).fetchone() for name in ("search_path", "statement_timeout")]
+        assert shown == [("wall",), ("15s",)]
+        assert reader.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
+        assert reader.execute("SHOW temp_file_limit").fetchone() == ("256MB",)
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ class Town:
             lists = [None if chosen is None else list(chosen) for chosen in (view.opd, view.unit, view.service)]
             chosen = Filter(view.start, view.end, view.end, *lists)
             limits = [] if view.limit is None else [view.limit]
-            found = self._measured[key] = measure.measure(self.reader_url, kind, chosen, limits)
+            found = self._measured[key] = measure.measure_on(self.grafana, kind, chosen, limits)
         return found
 
     def board(

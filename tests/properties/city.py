@@ -4,7 +4,6 @@ Each example has an agency (OPD) of its own, so that none sees another's figures
 """
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -69,17 +68,18 @@ class City:
         workers: tuple[Worker, Worker],
         owner: psycopg.Connection[tuple[object, ...]],
         wall: Wall,
+        agencies: int,
     ) -> None:
         self.zone = zone
         self.wall = wall
         self.workers = workers
         self.owner = owner
-        self._numbers = itertools.count(1)
+        self._agencies = iter(range(1, agencies + 1))
 
     def new_agency(self) -> str:
         """The code of an agency that nothing was heard of."""
-        number = next(self._numbers)
-        assert number <= MOST_AGENCIES, "the catalogue knows no more agencies; raise MOST_AGENCIES"
+        number = next(self._agencies, None)
+        assert number is not None, "the catalogue knows no more agencies; raise MOST_AGENCIES"
         return f"opd-{number}"
 
     async def deliver(self, opd: str, delivery: Delivery) -> None:
@@ -119,7 +119,7 @@ def of_agency(opd: str, events: Iterable[Event]) -> list[Event]:
     return [Event(**{**vars(event), "opd": opd}) for event in events]
 
 
-def catalogue(zone: str) -> Catalogue:
+def catalogue(zone: str, agencies: int) -> Catalogue:
     """A city of many small agencies, with limits that are counted as events come and KPIs of every form."""
     return Catalogue(
         city=CityOfCatalogue(name="Kota Uji", timezone=zone),
@@ -129,7 +129,7 @@ def catalogue(zone: str) -> Catalogue:
             for limit in limits
         ),
         calendars=(CALENDAR,),
-        agencies=tuple(_agency(f"opd-{number}") for number in range(1, MOST_AGENCIES + 1)),
+        agencies=tuple(_agency(f"opd-{number}") for number in range(1, agencies + 1)),
         kpis=KPIS,
     )
 
@@ -200,9 +200,9 @@ KPIS = (
 
 
 @asynccontextmanager
-async def open_city(database: Database, zone: str) -> AsyncIterator[City]:
+async def open_city(database: Database, zone: str, agencies: int = MOST_AGENCIES) -> AsyncIterator[City]:
     """Put the catalogue into force, and connect everybody in the role that they have in production."""
-    catalogue_store.apply(database.owner_url, catalogue(zone))
+    catalogue_store.apply(database.owner_url, catalogue(zone, agencies))
     async with AsyncExitStack() as stack:
         workers = []
         for number in (1, 2):
@@ -216,4 +216,4 @@ async def open_city(database: Database, zone: str) -> AsyncIterator[City]:
             await rewrite(pool)
         owner = stack.enter_context(psycopg.connect(database.owner_url, autocommit=True))
         reader = stack.enter_context(psycopg.connect(database.url_for("grafana_reader"), autocommit=True))
-        yield City(zone, (workers[0], workers[1]), owner, Wall(reader))
+        yield City(zone, (workers[0], workers[1]), owner, Wall(reader), agencies)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from tests.properties.reference import DURATIONS, FOLLOWING, VOIDED, Event, Filter, microseconds
@@ -62,6 +62,8 @@ def examples(number: int) -> settings:
         max_examples=number,
         deadline=None,
         print_blob=True,
+        # What fails is not made smaller: each try takes an agency or a database of its own, for minutes.
+        phases=(Phase.explicit, Phase.reuse, Phase.generate),
         suppress_health_check=[
             HealthCheck.function_scoped_fixture,
             HealthCheck.too_slow,

@@ -81,7 +81,7 @@ async def test_without_a_filter_the_whole_city_is_asked(databases: Databases, da
     zone = data.draw(st.sampled_from(ZONES), "zone")
     database = databases.create(zone)
     try:
-        async with open_city(database, zone) as city:
+        async with open_city(database, zone, agencies=3) as city:
             opds = [city.new_agency() for _ in range(3)]
             events: list[Event] = []
             for opd in opds:

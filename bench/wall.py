@@ -25,6 +25,7 @@ RATES = (1.0, 20.0)
 BROWSERS = 20
 _WALL, _COLUMN = "warroom-city-wall", "queue_waiting"
 _PATIENCE_S = 30.0
+TARGET_MS = 500
 _COMMITTED = """
 SELECT c.committed_at FROM hub.ledger l JOIN hub.commit_log c USING (batch_id) ORDER BY c.commit_no, l.event_id
 """
@@ -39,6 +40,8 @@ class Pushed:
     p50_ms: float
     p99_ms: float
     worst_ms: float
+    #: The part that was there within the target.
+    in_time: float
 
 
 class Browser:
@@ -109,7 +112,8 @@ async def pushed(machine: Machine, city: City, *, rate: float, seconds: float) -
         for seen in shown
         for number, at_commit in enumerate(committed, 1)
     )
-    return Pushed(rate, tickets, rank(spans, 0.5), rank(spans, 0.99), spans[-1])
+    in_time = sum(span < TARGET_MS for span in spans) / len(spans)
+    return Pushed(rate, tickets, rank(spans, 0.5), rank(spans, 0.99), spans[-1], in_time)
 
 
 async def _draw_tickets(machine: Machine, city: City, rate: float, seconds: float) -> int:

@@ -10,7 +10,24 @@ from datetime import UTC, datetime, timedelta
 
 _MACRO = re.compile(r"\$([_a-zA-Z0-9]+)\(([^)]*)\)")
 _VARIABLE = re.compile(r"\$(\w+)|\[\[(\w+?)(?::(\w+))?\]\]|\$\{(\w+)(?::([^}]+))?\}")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_DAYS = re.compile(r"(\d+)([dw])")
+#: What Grafana fills in of its own accord and we do not: unnoticed, it would work there and not here.
+_BUILT_IN = frozenset(
+    [
+        "__from",
+        "__to",
+        "__range",
+        "__range_s",
+        "__range_ms",
+        "__rate_interval",
+        "__dashboard",
+        "__user",
+        "__org",
+        "__name",
+        "timeFilter",
+    ]
+)
 _UNITS = {
     "ms": timedelta(milliseconds=1),
     "s": timedelta(seconds=1),
@@ -90,8 +107,12 @@ def expand(
     """Variables first, then macros, in Grafana's order; MacroError names what is not understood."""
     known = {variable.name: variable for variable in variables}
     sql = _VARIABLE.sub(lambda found: _variable(found, known), sql)
-    sql = sql.replace("$__interval_ms", str(interval // timedelta(milliseconds=1)))
-    sql = sql.replace("$__interval", format_interval(interval))
+    for name, value in (
+        ("__interval_ms", str(interval // timedelta(milliseconds=1))),
+        ("__interval", format_interval(interval)),
+    ):
+        for form in (f"${{{name}}}", f"[[{name}]]", f"${name}"):
+            sql = sql.replace(form, value)
     macros = _Macros(window, timescaledb)
     parts: list[str] = []
     at = 0
@@ -168,7 +189,11 @@ class _Macros:
 
 
 def parse_interval(text: str) -> timedelta:
-    """`5m`, `1h30m`, `20ms`, `7d`, `2w`; months and years have no fixed length and are refused."""
+    """`5m`, `1h30m`, `20ms`, or whole `7d`, `2w`, as Grafana takes them; months and years are refused: their
+    length is not fixed.
+    """
+    if whole := _DAYS.fullmatch(text):
+        return _UNITS[whole[2]] * int(whole[1])
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise MacroError(f"{text!r} is no interval; write it like 30s, 5m, 1h or 1d")
@@ -191,7 +216,12 @@ def interval_for(window: Window, points: int, at_least: timedelta) -> timedelta:
 
 
 def _variable(found: re.Match[str], known: Mapping[str, Variable]) -> str:
-    variable = known.get(found[1] or found[2] or found[4])
+    name = found[1] or found[2] or found[4]
+    if name in _BUILT_IN:
+        raise MacroError(
+            f"${name} is not filled in here; use $__timeFrom(), $__timeTo() or a variable of the dashboard"
+        )
+    variable = known.get(name)
     if variable is None:
         # Macros look alike; and Grafana, too, leaves alone what it does not know.
         return found[0]
@@ -200,7 +230,7 @@ def _variable(found: re.Match[str], known: Mapping[str, Variable]) -> str:
     format_ = found[3] or found[5]
     match format_:
         case "sqlstring":
-            return _quoted(variable.values)
+            return _sql_string(variable.values)
         case "singlequote":
             if any("'" in value or "\\" in value for value in variable.values):
                 raise MacroError(f"a value of {variable.name} has a quote in it; use ${{{variable.name}:sqlstring}}")
@@ -218,6 +248,11 @@ def _variable(found: re.Match[str], known: Mapping[str, Variable]) -> str:
 
 def _quoted(values: Iterable[str]) -> str:
     return ",".join("'" + value.replace("'", "''") + "'" for value in values)
+
+
+def _sql_string(values: Iterable[str]) -> str:
+    """As `_quoted`, with Grafana's backslash before a double quote, which PostgreSQL takes for a part of the value."""
+    return _quoted(value.replace('"', '\\"') for value in values)
 
 
 def _fill(every: timedelta, mode: str) -> Fill:

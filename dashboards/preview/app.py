@@ -16,15 +16,16 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.macros import Variable
 from dashboards.preview.freshness import LIMIT, Freshness, Hub, judge
 from dashboards.preview.hints import listen
-from dashboards.preview.live import SQL, Live, Query, Result, prepare
+from dashboards.preview.live import SQL, Full, Live, Query, Result, prepare
 from dashboards.preview.model import PAGE, Dashboard, Library, read
 from dashboards.preview.variables import Choice, UnknownValue, choose
 from services import db
@@ -88,7 +89,8 @@ class Preview:
     async def health(self, _: Request) -> Response:
         """Whether the figures can be read, and which build this is."""
         city = await self._live.read(_CITY)
-        well = city.frame is not None and datetime.now(UTC) - self._live.refreshed_at < LIMIT
+        since = self._live.unanswered_since([_CITY])
+        well = city.frame is not None and (since is None or datetime.now(UTC) - since < LIMIT)
         return _json({"build": self._library.build, "problem": None if well else city.problem or "stale"}, well=well)
 
     async def titles(self, _: Request) -> Response:
@@ -119,8 +121,9 @@ class Preview:
         """All results of a dashboard, then those that change, and every few seconds how fresh they are."""
         dashboard = self._find(request)
         city, choices = await self._chosen(request, dashboard)
-        opened = {int(row) for row in request.query_params.getlist("row") if row.isdecimal()}
+        opened = set(request.query_params.getlist("row"))
         panels = dashboard.queries(city.timezone, [choice.variable for choice in choices], opened)
+        self._live.admit(query for queries in panels.values() for query in queries)
         return EventSourceResponse(
             self._events(panels), shutdown_event=self._stopping, shutdown_grace_period=_FAREWELL_S
         )
@@ -128,7 +131,8 @@ class Preview:
     async def _events(self, panels: Mapping[int, Sequence[Query]]) -> AsyncIterator[ServerSentEvent]:
         yield _event("hello", {"build": self._library.build})
         said, said_at = None, 0.0
-        with self._live.watching({_HUB, *(query for queries in panels.values() for query in queries)}) as viewer:
+        every = {_HUB, *(query for queries in panels.values() for query in queries)}
+        with self._live.watching(every) as viewer:
             while not self._stopping.is_set():
                 changed = await viewer.changes(_BEAT_S)
                 for panel, queries in panels.items():
@@ -136,7 +140,7 @@ class Preview:
                     known = [result for result in results if result is not None]
                     if len(known) == len(queries) and not changed.isdisjoint(queries):
                         yield _event("panel", {"id": panel, "results": [_shown(result) for result in known]})
-                fresh = judge(self._live.refreshed_at, _hub(self._live.result(_HUB)), datetime.now(UTC))
+                fresh = judge(self._live.unanswered_since(every), _hub(self._live.result(_HUB)), datetime.now(UTC))
                 if fresh != said or time.monotonic() - said_at >= _BEAT_S:
                     said, said_at = fresh, time.monotonic()
                     yield _event("fresh", _dated(fresh))
@@ -147,10 +151,13 @@ class Preview:
         return dashboard
 
     async def _chosen(self, request: Request, dashboard: Dashboard) -> tuple[City, list[Choice]]:
+        self._live.admit([_CITY])
         city = _city(await self._live.read(_CITY))
 
         async def ask(sql: str, before: Sequence[Variable]) -> Result:
-            return await self._live.read(dashboard.query(sql, city.timezone, before))
+            query = dashboard.query(sql, city.timezone, before)
+            self._live.admit([query])
+            return await self._live.read(query)
 
         names = {key.removeprefix("var-") for key in request.query_params if key.startswith("var-")}
         wanted = {name: request.query_params.getlist(f"var-{name}") for name in names}
@@ -160,8 +167,15 @@ class Preview:
             raise HTTPException(400, str(error)) from None
 
 
-def create_app(settings: Settings, folder: Path = JSON) -> Starlette:
-    """Wire the preview: the dashboards of `folder`, a pool as the settings' role, and the hints of the broker."""
+async def _too_many(_: Request, __: Exception) -> Response:
+    return PlainTextResponse("too many different views are looked at; close some, and wait a moment", 503)
+
+
+def create_app(settings: Settings, folder: Path = JSON, *, hosts: Sequence[str] = ("*",)) -> Starlette:
+    """Wire the preview: the dashboards of `folder`, a pool as the settings' role, and the hints of the broker.
+
+    `hosts` are the names by which a browser may call it: a name of somebody else's that leads here is refused.
+    """
     pool = db.pool(settings.database_url, size=_CONNECTIONS, name="preview", configure=prepare)
     live = Live(pool)
     preview = Preview(read(folder), live)
@@ -191,7 +205,8 @@ def create_app(settings: Settings, folder: Path = JSON) -> Starlette:
             Route("/dashboards/{uid}", preview.dashboard),
             Route("/stream/{uid}", preview.stream),
         ],
-        middleware=[Middleware(Guarded)],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(Guarded)],
+        exception_handlers={Full: _too_many},
         lifespan=lifespan,
     )
 
@@ -229,7 +244,9 @@ def _city(result: Result) -> City:
 
 
 def _hub(result: Result | None) -> Hub | None:
-    rows = [] if result is None or result.frame is None else orjson.loads(result.frame)["rows"]
-    if not rows:
+    if result is None:
         return None
+    rows = [] if result.frame is None else orjson.loads(result.frame)["rows"]
+    if not rows:
+        return Hub()
     return Hub(*(None if ms is None else datetime.fromtimestamp(ms / 1000, UTC) for ms in rows[0]))

@@ -218,15 +218,16 @@ function display(field, value) {
   return { text: written, colour: threshold(typeof value === "number" ? value : -Infinity, config) };
 }
 
+const some = (values) => values.filter((value) => value !== null);
 const REDUCED = {
   lastNotNull: (values) => values.findLast((value) => value !== null) ?? null,
   firstNotNull: (values) => values.find((value) => value !== null) ?? null,
   last: (values) => values.at(-1) ?? null,
   first: (values) => values[0] ?? null,
   sum: (values) => values.reduce((a, b) => a + b, 0),
-  mean: (values) => (values.length ? values.reduce((a, b) => a + b, 0) / values.length : null),
-  max: (values) => (values.length ? Math.max(...values) : null),
-  min: (values) => (values.length ? Math.min(...values) : null),
+  mean: (values) => (some(values).length ? REDUCED.sum(values) / some(values).length : null),
+  max: (values) => (some(values).length ? Math.max(...some(values)) : null),
+  min: (values) => (some(values).length ? Math.min(...some(values)) : null),
   count: (values) => values.length,
 };
 

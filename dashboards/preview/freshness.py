@@ -9,10 +9,13 @@ LIMIT = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Hub:
-    """What the hub says of itself (`wall.hub`): its last sign of life, and since when its oldest message waits."""
+    """What the hub says of itself (`wall.hub`): its last sign of life, and since when its oldest message waits.
 
-    pulse_at: datetime | None
-    waiting_since: datetime | None
+    One that cannot say anything gives no sign of life.
+    """
+
+    pulse_at: datetime | None = None
+    waiting_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,14 @@ class Freshness:
     reason: str = "live"
 
 
-def judge(refreshed_at: datetime, hub: Hub | None, now: datetime) -> Freshness:
-    """The gravest reason first; `refreshed_at` is when a query last succeeded, `hub` None where it cannot be asked."""
-    if now - refreshed_at > LIMIT:
-        return Freshness(refreshed_at, "unreachable")
+def judge(unanswered_since: datetime | None, hub: Hub | None, now: datetime) -> Freshness:
+    """The gravest reason first.
+
+    `unanswered_since` is since when the database has not answered one of the queries in view; `hub` is None before it
+    was asked for the first time.
+    """
+    if unanswered_since is not None and now - unanswered_since > LIMIT:
+        return Freshness(unanswered_since, "unreachable")
     if hub is None:
         return Freshness()
     if hub.pulse_at is None or now - hub.pulse_at > LIMIT:

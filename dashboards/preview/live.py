@@ -27,6 +27,8 @@ log = structlog.get_logger("preview")
 #: Two runs of one query begin at least this far apart; a slow one rests this many times as long as it took.
 _APART_S = 0.5
 _REST = 4
+#: A few hundred people with choices of their own; somebody's script would have no end.
+_MOST = 1000
 #: A hint may be lost: after so long without one, everything is read again.
 LOOK_S = 5.0
 
@@ -56,6 +58,10 @@ class Result:
     problem: str | None = None
     detail: str = ""
     span: tuple[float, float] | None = field(default=None, compare=False)
+
+
+class Full(Exception):
+    """More different queries are looked at than one database should be asked at a time."""
 
 
 class Viewer:
@@ -89,6 +95,9 @@ class _Watched:
     due: asyncio.Event = field(default_factory=asyncio.Event)
     viewers: set[Viewer] = field(default_factory=set)
     result: Result | None = None
+    #: When the database last answered, and whether it did so at the last attempt.
+    answered_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    answers: bool = True
     task: asyncio.Task[None] | None = None
 
 
@@ -98,8 +107,16 @@ class Live:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._watched: dict[Query, _Watched] = {}
-        #: When a query last succeeded.
-        self.refreshed_at = datetime.now(UTC)
+
+    def admit(self, queries: Iterable[Query]) -> None:
+        """Raise Full if so many different queries are looked at that these would be too many."""
+        if len(self._watched.keys() | set(queries)) > _MOST:
+            raise Full
+
+    def unanswered_since(self, queries: Iterable[Query]) -> datetime | None:
+        """Since when the database has not answered one of these queries; None while it answers all."""
+        watched = (self._watched.get(query) for query in queries)
+        return min((one.answered_at for one in watched if one is not None and not one.answers), default=None)
 
     def hint(self) -> None:
         """Something was committed: read everything again as soon as its pace allows."""
@@ -156,14 +173,18 @@ class Live:
             began = time.monotonic()
             result = await self._ask(query)
             took = time.monotonic() - began
-            if result.problem == "unreachable" and watched.result is not None and watched.result.frame is not None:
+            watched.answers = result.problem != "unreachable"
+            if watched.answers:
+                watched.answered_at = datetime.now(UTC)
+            elif watched.result is not None and watched.result.frame is not None:
                 # The figures stay; that they grow old is said by the freshness of the whole wall.
                 result = watched.result
             if result != watched.result:
                 watched.result = result
                 for viewer in watched.viewers:
                     viewer.note(query)
-            await asyncio.sleep(max(_APART_S, _REST * took) - took)
+            # To wait for a database that is away was no work of its.
+            await asyncio.sleep(max(_APART_S, _REST * took if watched.answers else 0) - took)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await watched.due.wait()
@@ -178,22 +199,28 @@ class Live:
                 # The binary form takes one statement and no more.
                 cursor = await connection.cursor(binary=True).execute(expanded.sql.encode())
                 rows, description = await cursor.fetchall(), cursor.description or []
-            found = frame(description, rows, form=query.form, fill=expanded.fill, window=at)
+            found = orjson.dumps(frame(description, rows, form=query.form, fill=expanded.fill, window=at))
         except (MacroError, TimeError, FrameError) as error:
             return Result(None, "refused", str(error))
         except psycopg.errors.QueryCanceled:
             return Result(None, "too_long")
-        except psycopg.OperationalError as error:
-            log.warning("the database does not answer", error=type(error).__name__)
-            return Result(None, "unreachable")
         except psycopg.Error as error:
+            if _is_away(error):
+                log.warning("the database does not answer", error=type(error).__name__)
+                return Result(None, "unreachable")
             return Result(None, "refused", error.diag.message_primary or type(error).__name__)
         except Exception as fault:
             # Not foreseen: left alone, this one panel would stand still for ever.
             log.error("a fault of the preview", error=repr(fault), sql=query.sql)
             return Result(None, "refused", type(fault).__name__)
-        self.refreshed_at = datetime.now(UTC)
-        return Result(orjson.dumps(found), span=(at.start.timestamp() * 1000, at.end.timestamp() * 1000))
+        return Result(found, span=(at.start.timestamp() * 1000, at.end.timestamp() * 1000))
+
+
+def _is_away(error: psycopg.Error) -> bool:
+    """Whether there was no server to answer, or it is going; what it answered otherwise is no outage."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError)
+    return error.sqlstate.startswith(("08", "57P0"))
 
 
 async def prepare(connection: AsyncConnection[TupleRow]) -> None:

@@ -57,7 +57,7 @@ class Dashboard:
             variables=tuple(variable for variable in chosen if variable.name in sql),
         )
 
-    def queries(self, city_zone: str, chosen: Sequence[Variable], opened: Container[int]) -> dict[int, list[Query]]:
+    def queries(self, city_zone: str, chosen: Sequence[Variable], opened: Container[str]) -> dict[int, list[Query]]:
         """The queries of each panel in view, by the panel's id; a closed row's panels are, once it was `opened`."""
         found: dict[int, list[Query]] = {}
         shared: dict[int, list[int]] = {}
@@ -75,11 +75,11 @@ class Dashboard:
             found[number] += [query for other in others for query in found.get(other, [])]
         return {number: queries for number, queries in found.items() if queries}
 
-    def _panels(self, opened: Container[int]) -> Iterator[Mapping[str, Any]]:
+    def _panels(self, opened: Container[str]) -> Iterator[Mapping[str, Any]]:
         for panel in self.body.get("panels", []):
             if panel["type"] != "row":
                 yield panel
-            elif int(panel["id"]) in opened:
+            elif str(panel["id"]) in opened:
                 yield from panel.get("panels", [])
 
 

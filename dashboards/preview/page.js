@@ -15,6 +15,7 @@ const TEXTS = {
     lost: "sambungan ke server terputus; menyambung kembali",
     starting: "Menunggu server …",
     all: "Semua",
+    chosen: "dipilih",
     problems: {
       unreachable: "Basis data tidak menjawab; dicoba lagi sebentar lagi.",
       too_long: "Kueri ini terlalu lama, jadi dihentikan; persempit waktu atau saringannya.",
@@ -36,6 +37,7 @@ const TEXTS = {
     lost: "connection to the server lost; connecting again",
     starting: "Waiting for the server …",
     all: "All",
+    chosen: "chosen",
     problems: {
       unreachable: "The database does not answer; trying again shortly.",
       too_long: "This query took too long and was ended; narrow its time or its filters.",
@@ -63,7 +65,10 @@ let shown = null,
   source = null,
   heardAt = null,
   playlist = null,
-  retry = null;
+  retry = null,
+  // Loads are numbered: one that is overtaken by a later one changes nothing.
+  turn = 0,
+  attemptedAt = 0;
 let opened = new Set(asked.getAll("row"));
 
 const text = () => TEXTS[shown?.lang ?? asked.get("lang")] ?? TEXTS.id;
@@ -170,7 +175,12 @@ function navigation() {
       select.dataset.variable = variable.name;
       if (variable.all) select.append(new Option(text().all, "$__all"));
       select.append(...variable.options.map(([title, value]) => new Option(title, value)));
-      select.value = variable.chosen[0];
+      if (variable.chosen.length > 1) {
+        const several = new Option(`${variable.chosen.length} ${text().chosen}`, "");
+        several.disabled = true;
+        select.prepend(several);
+      }
+      select.value = variable.chosen.length > 1 ? "" : variable.chosen[0];
       select.onchange = () => {
         const query = new URLSearchParams(location.search);
         query.set(`var-${variable.name}`, select.value);
@@ -222,7 +232,7 @@ function listen(uid, query) {
 }
 
 async function fetched(path) {
-  const response = await fetch(path, { cache: "no-store" });
+  const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(BEATS_LOST_MS) });
   if (!response.ok) throw Object.assign(new Error(await response.text()), { final: response.status < 500 });
   return response.json();
 }
@@ -234,16 +244,22 @@ function again(...uid) {
 }
 
 async function load(uid = decodeURIComponent(location.pathname.split("/d/")[1] ?? "")) {
+  const own = ++turn;
+  attemptedAt = Date.now();
   source?.close();
   clearTimeout(retry);
   try {
-    playlist = await fetched("/dashboards");
+    const found = await fetched("/dashboards");
+    if (own !== turn) return;
+    playlist = found;
     uid ||= (playlist.find((one) => one.lang === asked.get("lang")) ?? playlist[0])?.uid;
     if (!uid) throw Object.assign(new Error("no dashboards: run `make generate`"), { final: true });
     const query = new URLSearchParams(
       [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("var-")),
     );
-    shown = await fetched(`/dashboards/${encodeURIComponent(uid)}?${query}`);
+    const dashboard = await fetched(`/dashboards/${encodeURIComponent(uid)}?${query}`);
+    if (own !== turn) return;
+    shown = dashboard;
     for (const row of opened) query.append("row", row);
     results = new Map();
     document.documentElement.lang = shown.lang;
@@ -256,19 +272,21 @@ async function load(uid = decodeURIComponent(location.pathname.split("/d/")[1] ?
     renderAll();
     listen(uid, query);
   } catch (error) {
+    if (own !== turn) return;
     lost();
     if (!shown)
       wall.replaceChildren(
         make("div", { className: "said", textContent: error.final ? error.message : text().starting }),
       );
-    if (!error.final) again(uid);
+    // What was shown once comes again: the server, or a proxy before it, may only be starting.
+    if (shown || !error.final) again(uid);
   }
 }
 
 function tick() {
   if (shown) said("clock").textContent = clock(new Date(), { hour: "2-digit", minute: "2-digit", second: "2-digit" });
   // A connection that is dead without an error, such as over a network that fell silent.
-  if (heardAt && Date.now() - heardAt > BEATS_LOST_MS && source?.readyState === EventSource.OPEN) {
+  if (heardAt && Date.now() - Math.max(heardAt, attemptedAt) > BEATS_LOST_MS) {
     lost();
     load();
   }

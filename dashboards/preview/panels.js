@@ -103,6 +103,10 @@ function fit(box, scroll, table) {
   box.append(make("div", { className: "more", textContent: `+ ${more.join(", ")}` }));
 }
 
+// Plotly takes some HTML in names.
+const plain = (words) => words.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+const alone = (values, at) => values[at] !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null;
+
 const PANELS = {
   stat(panel, box, fields) {
     const { textMode = "auto", colorMode = "value", graphMode } = panel.options ?? {},
@@ -250,16 +254,18 @@ const PANELS = {
       const base = {
         x,
         y: field.values,
-        name: field.title,
+        name: plain(field.title),
         hovertemplate: "%{x|%d/%m %H:%M}<br><b>%{text}</b><extra>%{fullData.name}</extra>",
-        text: field.values.map((value) => display(field, value).text),
+        text: field.values.map((value) => plain(display(field, value).text)),
         textposition: "none",
       };
       if (own.drawStyle === "bars") return { ...base, type: "bar", marker: { color: stroke } };
       return {
         ...base,
         type: "scatter",
-        mode: field.values.filter((value) => value !== null).length < 3 ? "lines+markers" : "lines",
+        // A line has two ends: a value between gaps is a point.
+        mode: "lines+markers",
+        marker: { color: stroke, size: field.values.map((value, i) => (alone(field.values, i) ? 6 : 0)) },
         line: {
           color: stroke,
           width: (own.lineWidth ?? 1) + 1,
@@ -332,6 +338,7 @@ const PANELS = {
           ...axis,
           ...scale,
           nticks: Math.max(3, Math.floor(box.clientHeight / (size * 3))),
+          exponentformat: "none",
           rangemode: min === 0 ? "tozero" : "normal",
           ...(typeof max === "number" && { range: [min ?? 0, max] }),
         },
@@ -417,7 +424,9 @@ const PANELS = {
       point.y = height / 2 - (point.lat - (south + north) / 2) * scale;
     }
     const map = draw("svg", { class: "map", viewBox: `0 0 ${width} ${height}` }),
-      radius = size * 0.55;
+      radius = size * 0.55,
+      pen = make("canvas").getContext("2d");
+    pen.font = `${size * 0.85}px ${getComputedStyle(document.body).fontFamily}`;
     // A label stands where it covers neither a point nor another label, or not at all.
     const taken = points.map(({ x, y }) => [x - radius, y - radius, x + radius, y + radius]);
     const free = ([a, b, c, d]) =>
@@ -443,7 +452,7 @@ const PANELS = {
       dot.append(hint);
       map.append(dot);
       const written = `${title} ${look.text}`.trim(),
-        long = written.length * size * 0.47,
+        long = pen.measureText(written).width,
         tall = size * 0.95,
         { x, y } = point;
       const places = [

@@ -2,18 +2,21 @@
 
 import logging
 import socket
+from ipaddress import ip_address
+from pathlib import Path
 
 import uvicorn
 
-from dashboards.preview.app import create_app
+from dashboards.preview.app import JSON, create_app
 from services.settings import Settings
 
 
-def serve(settings: Settings, listening: socket.socket) -> None:
-    """Serve until the process is asked to stop."""
+def serve(settings: Settings, listening: socket.socket, folder: Path = JSON) -> None:
+    """Serve until the process is asked to stop. On this machine's own address only this machine's names lead here."""
+    own = ip_address(listening.getsockname()[0]).is_loopback
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, folder, hosts=("127.0.0.1", "localhost") if own else ("*",)),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -95,7 +95,9 @@ def _wanted(definition: Mapping[str, Any], wanted: Sequence[str], options: Seque
     for value in wanted:
         if value not in known:
             raise UnknownValue(str(definition["name"]), value)
-    return list(wanted) if definition.get("multi") else list(wanted[:1])
+    # In one order and once each, so that one choice is one query.
+    chosen = [value for value in (ALL, *(value for _, value in options)) if value in wanted]
+    return chosen if definition.get("multi") else chosen[:1]
 
 
 def _default(definition: Mapping[str, Any], options: Sequence[tuple[str, str]]) -> list[str]:

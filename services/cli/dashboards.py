@@ -1,24 +1,62 @@
-"""`dashboards publish | preview`: the committed dashboards into a Grafana, or into a browser."""
+"""`dashboards build | publish | preview`: dashboards from a catalogue, into a Grafana, or into a browser.
+
+What builds, publishes and serves is imported by the one command that needs it: it takes a good part of a second, which
+every start of `warroom` would pay.
+"""
 
 import os
 import socket
+import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 import typer
 
-from dashboards.preview.serve import serve
-from dashboards.publish.client import GrafanaApi
 from dashboards.publish.errors import GrafanaError
 from dashboards.publish.plan import Finding, State, connect, mend
 from dashboards.publish.plan import plan as read_plan
-from dashboards.publish.wanted import DataSource, committed, committed_playlists
+from dashboards.publish.wanted import COMMITTED, DataSource, committed, committed_playlists
+from services.catalogue import load
 from services.cli.context import Context, err, out, print_json
 from services.cli.dashboards_lines import plain, tell, tell_done, tell_drift, warn
 from services.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Dashboard Grafana / the Grafana dashboards.")
+From = Annotated[
+    Path,
+    typer.Option(
+        "--from",
+        envvar="WARROOM_DASHBOARDS",
+        show_default="those of the ready city",
+        help="Folder that `dashboards build` wrote.",
+    ),
+]
+
+
+@app.command()
+def build(
+    context: typer.Context,
+    catalogue: Annotated[Path, typer.Argument(help="Folder with city.yaml and agencies.")],
+    output: Annotated[Path, typer.Option(help="Folder for id/, en/ and the playlists; made if it is not there.")],
+) -> None:
+    """Write the dashboards of a city's own catalogue, in both languages, for Grafana's provisioning and for `publish`."""
+    own: Context = context.obj
+    with warnings.catch_warnings():
+        # On import the SDK advises the second form of dashboards, which Grafana 10 and 11 do not read.
+        warnings.filterwarnings("ignore", "Prefer using dashboardv2", DeprecationWarning)
+        from dashboards.build import write
+    found = load(catalogue)
+    try:
+        count = write(found, output)
+    except OSError as error:
+        raise _wrong(
+            own,
+            f"--output {output} tidak dapat ditulisi ({error.strerror}); pilih folder lain",
+            f"--output {output} cannot be written to ({error.strerror}); choose another folder",
+        ) from None
+    out.print(own.say(f"{output}: {count} berkas.", f"{output}: {count} files."), markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -43,6 +81,7 @@ def publish(
             " with ?sslmode=... Without it the data source must be there.",
         ),
     ] = None,
+    from_: From = COMMITTED,
     check: Annotated[bool, typer.Option("--check", help="Only tell what differs; exit 1 if anything does.")] = False,
     json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
@@ -50,6 +89,8 @@ def publish(
 
     The password of grafana_reader comes from WARROOM_GRAFANA_DB_PASSWORD.
     """
+    from dashboards.publish.client import GrafanaApi
+
     own: Context = context.obj
     address = _grafana_url(own, url)
     source = _source(own, database_url, os.environ.get("WARROOM_GRAFANA_DB_PASSWORD"))
@@ -59,7 +100,7 @@ def publish(
             if not json:
                 tell(f"Grafana {version} {own.say('di', 'at')} {grafana.where}")
             with err.status(own.say("Membaca Grafana", "Reading Grafana")):
-                found = list(read_plan(grafana, committed(), committed_playlists(), source))
+                found = list(read_plan(grafana, committed(from_), committed_playlists(from_), source))
             if check and json:
                 print_json([plain(finding, written=False) for finding in found])
             elif check:
@@ -70,10 +111,9 @@ def publish(
                 else:
                     warn(own, found)
                     tell_done(own, found, mend(found))
-                connect(grafana, source)
+                connect(grafana)
     except GrafanaError as error:
-        tell(own.say(error.indonesian, error.english), err)
-        raise typer.Exit(1) from None
+        raise _told(own, error) from None
     if check and any(finding.state is not State.SAME for finding in found):
         raise typer.Exit(1)
 
@@ -85,10 +125,17 @@ def preview(
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    from_: From = COMMITTED,
 ) -> None:
-    """Show the committed dashboards in a browser without a Grafana; `warroom up` does so too. Ctrl-C ends it."""
+    """Show dashboards in a browser without a Grafana; `warroom up` does so with the ready city's. Ctrl-C ends it."""
+    from dashboards.preview.serve import serve
+
     own: Context = context.obj
     endpoints = own.endpoints()
+    try:
+        committed(from_)
+    except GrafanaError as error:
+        raise _told(own, error) from None
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -103,8 +150,10 @@ def preview(
         settings = Settings(
             nats_url=endpoints.nats_url_for("viewer"), database_url=endpoints.database_url_for("grafana_reader")
         )
+        # Whoever opens the address at once waits for the server rather than being refused.
+        listening.listen()
         out.print(f"{own.say('Dinding', 'The wall')}: http://{host}:{listening.getsockname()[1]}/")
-        serve(settings, listening)
+        serve(settings, listening, from_)
 
 
 def _mend_for_machines(found: Sequence[Finding]) -> None:
@@ -174,6 +223,11 @@ def _split(own: Context, text: str, option: str, example: str) -> SplitResult:
             own, f"{option} bukan alamat; tulis {example}", f"{option} is no address; write {example}"
         ) from None
     return url
+
+
+def _told(own: Context, error: GrafanaError) -> typer.Exit:
+    tell(own.say(error.indonesian, error.english), err)
+    return typer.Exit(1)
 
 
 def _wrong(own: Context, indonesian: str, english: str) -> typer.BadParameter:

@@ -27,10 +27,13 @@
     const words = [...panel.querySelectorAll("b, span, td, th, h2, h3, p, .said, .more, .map text")].filter(
       (word) => word.textContent.trim() && word.checkVisibility(),
     );
-    const boxes = words.map(letters);
+    const boxes = words.map(letters),
+      dots = [...panel.querySelectorAll(".map circle")].map(rect);
     words.forEach((word, here) => {
       if (!within(boxes[here], box)) faults.push(`${name}: "${short(word)}" is cut`);
       if (parseFloat(getComputedStyle(word).fontSize) < least) faults.push(`${name}: "${short(word)}" is too small`);
+      if (word.closest(".map") && dots.some((dot) => !apart(boxes[here], dot)))
+        faults.push(`${name}: "${short(word)}" lies on a point`);
       for (let next = here + 1; next < words.length; next++)
         if (!word.contains(words[next]) && !apart(boxes[here], boxes[next]))
           faults.push(`${name}: "${short(word)}" lies on "${short(words[next])}"`);

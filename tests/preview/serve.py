@@ -1,14 +1,14 @@
 """`python -m tests.preview.serve FOLDER`: the preview, as `python -m dashboards.preview`, with other dashboards."""
 
+import socket
 import sys
 from pathlib import Path
 
-import uvicorn
-
-from dashboards.preview.app import create_app
+from dashboards.preview.serve import serve
 from services.settings import Settings
 
 settings = Settings()
-uvicorn.run(
-    create_app(settings, Path(sys.argv[1])), port=settings.http_port, log_level="warning", timeout_graceful_shutdown=3
-)
+with socket.socket() as listening:
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((settings.http_host, settings.http_port))
+    serve(settings, listening, Path(sys.argv[1]))

@@ -14,19 +14,20 @@ def ago(seconds: float) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("refreshed", "hub", "gives"),
+    ("unanswered", "hub", "gives"),
     [
-        (1, Hub(ago(3), None), Freshness()),
+        (None, Hub(ago(3), None), Freshness()),
         (1, Hub(ago(3), ago(59)), Freshness()),
         (60, Hub(ago(60), ago(60)), Freshness()),
-        (1, None, Freshness()),
-        (1, Hub(None, None), Freshness(None, "silent")),
-        (1, Hub(ago(3), ago(61)), Freshness(ago(61), "lag")),
+        # Not asked yet, and unable to answer.
+        (None, None, Freshness()),
+        (None, Hub(), Freshness(None, "silent")),
+        (None, Hub(ago(3), ago(61)), Freshness(ago(61), "lag")),
         (1, Hub(ago(300), None), Freshness(ago(300), "silent")),
-        (1, Hub(ago(300), ago(400)), Freshness(ago(300), "silent")),
+        (None, Hub(ago(300), ago(400)), Freshness(ago(300), "silent")),
         (61, Hub(ago(300), None), Freshness(ago(61), "unreachable")),
         (61, None, Freshness(ago(61), "unreachable")),
     ],
 )
-def test_stale_has_a_moment_and_a_reason(refreshed: float, hub: Hub | None, gives: Freshness) -> None:
-    assert judge(ago(refreshed), hub, NOW) == gives
+def test_stale_has_a_moment_and_a_reason(unanswered: float | None, hub: Hub | None, gives: Freshness) -> None:
+    assert judge(None if unanswered is None else ago(unanswered), hub, NOW) == gives

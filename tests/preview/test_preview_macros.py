@@ -19,6 +19,7 @@ VARIABLES = (
     Variable("every", ("dinkes", "dpmptsp", "dukcapil"), several=True),
     Variable("any", ("dinkes", "dpmptsp", "dukcapil"), several=True, all_value="'*'"),
     Variable("quote", ("Pa'e",)),
+    Variable("double", ('say "hi"',)),
     Variable("single_of_many", ("loket",), several=True),
 )
 CASES: list[dict[str, Any]] = YAML(typ="safe").load(Path(__file__).with_name("expansions.yaml"))

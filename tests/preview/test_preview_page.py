@@ -1,5 +1,9 @@
 """The page in headless Chromium over a whole hub: right numbers, live, honest about age, back after any restart."""
 
+import re
+import signal
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
@@ -8,7 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from opd_sdk import AsyncHub
 from tests.hubs import RunningHub, running_hub
@@ -75,10 +79,12 @@ async def test_tiles_show_the_figures_and_change_when_an_event_is_published(
     await expect(page.locator("#title")).to_have_text("Dinding")
     await expect(tile(page, 1).locator("b")).to_have_text(waiting(hub))
     before = int(waiting(hub))
-    await issue(hub, "A-002")
-    assert int(waiting(hub)) == before + 1
-    await expect(tile(page, 1).locator("b")).to_have_text(str(before + 1))
-    await expect(tile(page, 2).locator("tbody tr")).to_have_text([f"issued{before + 1}"])
+    for number in (1, 2, 3):
+        await issue(hub, f"A-00{1 + number}")
+        assert int(waiting(hub)) == before + number
+        # Pushed: without the hub's hint it would be read again every five seconds only.
+        await expect(tile(page, 1).locator("b")).to_have_text(str(before + number), timeout=2000)
+    await expect(tile(page, 2).locator("tbody tr")).to_have_text([f"issued{before + 3}"])
 
 
 async def test_colours_say_the_status_and_silence_is_not_zero(server: Server, page: Page) -> None:
@@ -112,6 +118,14 @@ async def test_every_kind_of_panel_is_drawn_with_nothing_from_elsewhere(server: 
     await expect(tile(page, 7).locator("svg > text")).to_have_text(["Batua 90", "Jongaya 10"])
     await expect(tile(page, 8).locator(".bars span")).to_have_text(["issued"])
     await expect(tile(page, 9).locator("text")).to_have_text("25%")
+    # The whole dial, and the part of it that is filled: a quarter of the way from its lower left end.
+    dial, part = [await arc.get_attribute("d") or "" for arc in await tile(page, 9).locator("path").all()]
+    assert dial.split("A")[0] == part.split("A")[0]
+    assert [float(at) for at in part.rsplit(" ", 2)[1:]] == pytest.approx([31.8, 58.2], abs=0.1)
+    # Values between gaps are points; those of a line are not.
+    await expect(tile(page, 14).locator(".scatterlayer path.point")).to_have_count(3)
+    sizes = [await point.get_attribute("d") for point in await tile(page, 6).locator(".scatterlayer path.point").all()]
+    assert all(size.startswith("M0,0") for size in sizes if size)
     await expect(tile(page, 10).locator(".lane i")).to_have_count(2)
     await expect(tile(page, 11).locator("strong")).to_have_text("Loket")
     assert {url for url in heard if not url.startswith((server.url("/"), "data:"))} == set()
@@ -182,6 +196,49 @@ async def test_the_page_comes_back_by_itself_after_a_restart_of_the_server(
     assert not await page.evaluate("window.untouched"), "another build is loaded anew"
 
 
+async def test_a_connection_that_hangs_is_given_up(hub: RunningHub, own_server: Server, page: Page) -> None:
+    await page.goto(own_server.url("/d/first"))
+    await expect(page.locator("#fresh")).to_have_text("Langsung")
+    hung: list[Route] = []
+
+    async def hang(route: Route) -> None:
+        if hung:
+            await route.continue_()
+        else:
+            hung.append(route)
+
+    await page.route("**/dashboards", hang)
+    own_server.stop()
+    await expect(page.locator("#fresh")).to_contain_text("sambungan ke server terputus")
+    own_server.start()
+    await page.evaluate("load()")
+    await expect(page.locator("#fresh")).to_have_text("Langsung")
+    assert hung
+
+
+async def test_a_wall_that_was_shown_asks_again_whatever_it_was_answered(own_server: Server, page: Page) -> None:
+    await page.goto(own_server.url("/d/first"))
+    await expect(page.locator("#fresh")).to_have_text("Langsung")
+    answers = iter([404, 400])
+
+    async def refuse(route: Route) -> None:
+        status = next(answers, None)
+        await (route.continue_() if status is None else route.fulfill(status=status, body="no"))
+
+    await page.route("**/dashboards", refuse)
+    await page.evaluate("load()")
+    await expect(page.locator("#fresh")).to_contain_text("sambungan ke server terputus")
+    await expect(page.locator("#fresh")).to_have_text("Langsung")
+    assert next(answers, None) is None
+
+
+async def test_several_values_are_said_to_be_chosen(server: Server, page: Page) -> None:
+    await page.goto(server.url("/d/second?var-opd=dinkes&var-opd=dukcapil"))
+    await expect(page.locator("select option:checked")).to_have_text("2 dipilih")
+    await page.goto(server.url("/d/second?var-opd=dinkes"))
+    await expect(page.locator("select option:checked")).to_have_text("Dinkes")
+
+
 async def test_figures_stay_while_the_database_is_away_and_go_on_after(
     hub: RunningHub, server: Server, page: Page
 ) -> None:
@@ -201,6 +258,33 @@ async def test_a_playlist_turns_from_one_dashboard_to_the_next(server: Server, p
     await expect(page.locator("#title")).to_have_text("Dinding")
     await expect(page.locator("#title")).to_have_text("Kedua")
     await expect(page.locator("#title")).to_have_text("Dinding")
+
+
+def test_a_name_of_somebody_else_does_not_lead_here(server: Server) -> None:
+    """A page from elsewhere whose name was made to lead to this machine could read the wall."""
+    asked = urllib.request.Request(server.url("/dashboards"), headers={"Host": "evil.example"})  # noqa: S310 - ours
+    assert answer(asked)[0] == 400
+
+
+def test_odd_parameters_are_no_fault(server: Server) -> None:
+    assert answer(urllib.request.Request(server.url("/stream/first?row=" + "9" * 5000)))[0] == 200  # noqa: S310 - ours
+
+
+def test_the_command_shows_the_wall_on_this_machine_only(hub: RunningHub) -> None:
+    command = [sys.executable, "-m", "services.cli", "--state", str(hub.stack.state), "--lang", "en"]
+    with subprocess.Popen(
+        [*command, "dashboards", "preview"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as preview:
+        try:
+            assert preview.stdout
+            said = preview.stdout.readline()
+            found = re.fullmatch(r"The wall: (http://127\.0\.0\.1:\d+/)\n", said)
+            assert found, said
+            status, _ = answer(urllib.request.Request(f"{found[1]}dashboards/warroom-city-wall"))  # noqa: S310 - ours
+            assert status == 200
+        finally:
+            preview.send_signal(signal.SIGINT)
+        assert "Traceback" not in preview.communicate(timeout=30)[1]
 
 
 def answer(request: urllib.request.Request) -> tuple[int, Any]:

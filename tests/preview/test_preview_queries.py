@@ -4,13 +4,15 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
 
 from dashboards.macros import Variable
-from dashboards.preview.live import Live, Query, Result, prepare
+from dashboards.preview.live import Full, Live, Query, Result, prepare
+from dashboards.preview.model import Dashboard
 from dashboards.preview.variables import UnknownValue, choose
 from services import db
 from tests.databases import Database
@@ -96,13 +98,87 @@ async def test_what_cannot_be_run_says_why_in_one_line(live: CountedLive, sql: s
     assert await live.read(Query(sql)) == Result(None, "refused", says)
 
 
+async def test_a_figure_that_no_frame_can_hold_is_refused(live: CountedLive) -> None:
+    result = await live.read(Query('SELECT 1e300::float8 AS "time"'))
+    assert (result.problem, result.frame) == ("refused", None)
+
+
+class Flaky(Live):
+    """Answers as it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(db.pool("postgresql://nowhere", size=1, name="none"))
+        self.away: set[Query] = set()
+
+    async def _ask(self, query: Query) -> Result:
+        return Result(None, "unreachable") if query in self.away else Result(b"{}")
+
+
+async def test_one_query_that_is_not_answered_is_known_whatever_others_are() -> None:
+    live, well, ill = Flaky(), Query("SELECT 1"), Query("SELECT 2")
+    with live.watching([well, ill]) as viewer:
+        while live.result(ill) is None or live.result(well) is None:
+            await viewer.changes(1)
+        assert live.unanswered_since([well, ill]) is None
+        before = datetime.now(UTC)
+        live.away.add(ill)
+        while live.unanswered_since([well, ill]) is None:
+            live.hint()
+            await asyncio.sleep(0.05)
+        since = live.unanswered_since([ill])
+        assert since is not None
+        assert since <= before
+        assert live.unanswered_since([well]) is None
+        assert live.result(ill) == Result(b"{}"), "the figure stays"
+        live.away.clear()
+        while live.unanswered_since([ill]) is not None:
+            live.hint()
+            await asyncio.sleep(0.05)
+    await live.close()
+
+
+async def test_there_is_an_end_of_different_queries(live: CountedLive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboards.preview.live._MOST", 2)
+    one, two, three = (Query(f"SELECT {number}") for number in range(3))
+    live.admit([one, two])
+    with live.watching([one, two]):
+        live.admit([two])
+        with pytest.raises(Full):
+            live.admit([three])
+
+
+@pytest.mark.parametrize(
+    ("state", "away"),
+    [(None, True), ("08006", True), ("57P01", True), ("53200", False), ("53400", False), ("42703", False)],
+)
+async def test_only_a_server_that_is_gone_is_waited_for(
+    live: CountedLive, monkeypatch: pytest.MonkeyPatch, state: str | None, away: bool
+) -> None:
+    class Fault(psycopg.OperationalError):
+        sqlstate = state
+
+    def fail(*_: object, **__: object) -> None:
+        raise Fault("no")
+
+    monkeypatch.setattr("dashboards.preview.live.frame", fail)
+    assert (await live.read(Query("SELECT 1"))).problem == ("unreachable" if away else "refused")
+
+
+def test_a_closed_rows_queries_are_not_asked() -> None:
+    inner = {"id": 2, "type": "stat", "targets": [{"rawSql": "SELECT 2", "format": "table"}]}
+    row = {"id": 1, "type": "row", "panels": [inner]}
+    dashboard = Dashboard("id", {"uid": "x", "title": "X", "panels": [row]})
+    assert dashboard.queries("UTC", [], opened=set()) == {}
+    assert [query.sql for query in dashboard.queries("UTC", [], opened={"1"})[2]] == ["SELECT 2"]
+
+
 async def test_a_time_series_without_a_time_is_refused(live: CountedLive) -> None:
     result = await live.read(Query("SELECT 1 AS v", form="time_series"))
     assert (result.problem, result.detail) == ("refused", "a time series needs a column named time")
 
 
 async def test_a_query_that_is_ended_says_so(live: CountedLive, database: Database) -> None:
-    endless = "SELECT 'preview-sleeps', count(*) FROM generate_series(1, 1000000000000)"
+    endless = "SELECT 'preview-sleeps', count(*) FROM (SELECT generate_series(1, 1000000000000)) x"
     sleeping = asyncio.create_task(live.read(Query(endless)))
     cancel = """
         SELECT pg_cancel_backend(pid) FROM pg_stat_activity
@@ -134,8 +210,9 @@ async def test_however_many_look_on_a_query_runs_at_most_twice_a_second(live: Co
     for viewer in viewers:
         viewer.cancel()
     await asyncio.gather(*viewers, return_exceptions=True)
-    assert 2 <= live.runs[clock] <= lasted * 2 + 1
-    assert 2 <= live.runs[steady] <= lasted * 2 + 1
+    # One at the beginning, then one each half second.
+    assert 2 <= live.runs[clock] <= 1 + int(lasted / 0.5)
+    assert 2 <= live.runs[steady] <= 1 + int(lasted / 0.5)
     assert heard[steady] == 20, "what did not change is told once to each"
     assert heard[clock] > 20
 
@@ -181,8 +258,9 @@ async def test_variables_offer_what_their_queries_find_and_may_use_one_another(l
     assert untouched[0].variable == Variable("opd", ("dinkes", "dukcapil"), several=True, all_value="'*'")
     assert untouched[1].variable == Variable("unit", ("*-1",))
 
-    chosen = await choose([OPD, UNIT], {"opd": ["dukcapil", "dinkes"], "unit": ["dinkes-1"]}, ask)
-    assert chosen[0].variable == Variable("opd", ("dukcapil", "dinkes"), several=True)
+    # In the order of the choices and once each: one choice is one query, however it is written.
+    chosen = await choose([OPD, UNIT], {"opd": ["dukcapil", "dinkes", "dukcapil"], "unit": ["dinkes-1"]}, ask)
+    assert chosen[0].variable == Variable("opd", ("dinkes", "dukcapil"), several=True)
     assert chosen[1].variable == Variable("unit", ("dinkes-1",))
 
     with pytest.raises(UnknownValue, match="opd has no value 'bpbd'"):

@@ -12,6 +12,10 @@ WAITING = "SELECT waiting FROM wall.open('queue', $__timeTo(), ARRAY[${opd:sqlst
 EVERYWHERE = "SELECT waiting FROM wall.open('queue')"
 STATES = "SELECT state, events FROM wall.states('queue', now() - interval '1 day', now() + interval '1 minute')"
 STATUSES = "SELECT s AS shown FROM unnest(ARRAY['critical|78|minutes', 'ok|12|minutes', 'no_data||']) AS s"
+GAPS = """
+    SELECT $__timeTo()::timestamptz - i * interval '1 hour' AS "time", nullif(i % 2, 0) AS v
+    FROM generate_series(1, 5) i
+"""
 HOURS = "SELECT $__timeTo()::timestamptz - i * interval '1 hour' AS \"time\", i AS v FROM generate_series(1, 5) i"
 PLACES = """
     SELECT * FROM (VALUES ('Batua', -5.15, 119.45, 90), ('Jongaya', -5.18, 119.41, 10))
@@ -101,7 +105,9 @@ def dashboards(folder: Path) -> None:
         panel(10, "state-timeline", CHANGES, (16, 14, 8, 5)),
         panel(11, "text", None, (0, 19, 24, 2), **_WORDS),
         row,
+        panel(14, "timeseries", GAPS, (0, 22, 12, 6)),
     ]
     write(folder, "first", "Dinding", wall, templating={"list": [_OPD]}, links=[{"url": "/d/second", "title": "Kedua"}])
-    write(folder, "second", "Kedua", [panel(1, "stat", EVERYWHERE)])
+    several = {**_OPD, "multi": True, "includeAll": True}
+    write(folder, "second", "Kedua", [panel(1, "stat", EVERYWHERE)], templating={"list": [several]})
     (folder / "playlist-id.json").write_text(json.dumps({"items": [{"value": "first"}, {"value": "second"}]}))

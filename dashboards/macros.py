@@ -14,19 +14,10 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _DAYS = re.compile(r"(\d+)([dw])")
 #: What Grafana fills in of its own accord and we do not: unnoticed, it would work there and not here.
 _BUILT_IN = frozenset(
-    [
-        "__from",
-        "__to",
-        "__range",
-        "__range_s",
-        "__range_ms",
-        "__rate_interval",
-        "__dashboard",
-        "__user",
-        "__org",
-        "__name",
-        "timeFilter",
-    ]
+    {
+        *("__from", "__to", "__range", "__range_s", "__range_ms", "__rate_interval", "timeFilter"),
+        *("__dashboard", "__user", "__org", "__name"),
+    }
 )
 _UNITS = {
     "ms": timedelta(milliseconds=1),

@@ -32,8 +32,8 @@ GROUP BY 1 ORDER BY 1
 -- name: places
 -- Visits by unit alone: by service too, most cells would be too small to be shown.
 WITH place AS (
-    SELECT k.kind, o.opd, o.unit, o.service, sum(o.open) AS open, sum(o.open) FILTER (WHERE o.waiting) AS waiting,
-           min(o.oldest) AS oldest
+    SELECT k.kind, o.opd, o.unit, o.service, sum(o.open) AS open,
+           coalesce(sum(o.open) FILTER (WHERE o.waiting), 0) AS waiting, min(o.oldest) AS oldest
     FROM unnest(ARRAY['queue', 'permit']) AS k(kind)
     CROSS JOIN LATERAL wall.open_by_state(k.kind, $__timeTo(), ARRAY[${opd:sqlstring}]) o
     GROUP BY 1, 2, 3, 4

@@ -112,7 +112,7 @@ def places(town: Town, view: View) -> list[Row]:
                     "service": town.service_names[_of(view), service],
                     "kind": kind,
                     "open": len(cases),
-                    "waiting": waiting or None,
+                    "waiting": waiting,
                     "oldest_hours": since(min(opened for _, opened in cases), view.end, 3_600),
                 }
             )

@@ -1,8 +1,8 @@
-"""`python -m dashboards.build` writes the JSON of all dashboards in both languages; `--check` says what differs."""
+"""The JSON of all dashboards in both languages: a city's own by `warroom dashboards build`, the committed ones by
+`python -m dashboards.build`.
+"""
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +14,6 @@ from dashboards.words import LANGUAGES, Lang, Words
 from opd_schemas.catalogue import Catalogue
 from services.catalogue import load
 
-OUTPUT = Path(__file__).with_name("json")
-_CATALOGUE = Path("schemas/catalogue")
 _DASHBOARDS = (city_wall, queues, permits, visits, agency, ledger, hub_health)
 #: What the kiosk shows in turn, and for how long.
 _PLAYLIST = ("warroom-city-wall", "warroom-queues", "warroom-permits", "warroom-visits")
@@ -44,25 +42,18 @@ def _text(document: object) -> str:
     return json.dumps(document, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def main() -> int:
-    """Exit code 1 if `--check` found a file that is not as it would be written."""
-    parser = argparse.ArgumentParser(prog="python -m dashboards.build", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; name each file that differs")
-    check = parser.parse_args().check
-    wanted = {OUTPUT / path: text for path, text in documents(load(_CATALOGUE))}
-    surplus = set(OUTPUT.rglob("*.json")) - wanted.keys()
-    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
-    if check:
-        for path in sorted([*stale, *surplus]):
-            print(f"{path.relative_to(OUTPUT.parent)} differs; run: make generate", file=sys.stderr)
-        return 1 if stale or surplus else 0
-    for path in surplus:
+def write(catalogue: Catalogue, output: Path) -> int:
+    """Bring a folder into line with the catalogue, and say how many files it holds; of other files it touches none but
+    the dashboards that an earlier release left.
+    """
+    wanted = {output / path: text for path, text in documents(catalogue)}
+    for path in {found for lang in LANGUAGES for found in (output / lang).glob("warroom-*.json")} - wanted.keys():
         path.unlink()
-    for path in stale:
+    for path, text in wanted.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(wanted[path], encoding="utf-8")
-    return 0
+        path.write_text(text, encoding="utf-8")
+    return len(wanted)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    write(load(Path("schemas/catalogue")), Path(__file__).with_name("json"))

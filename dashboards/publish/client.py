@@ -21,7 +21,6 @@ from dashboards.publish.grafana import (
     FoundFolder,
     FoundPlaylist,
     Health,
-    History,
     Hit,
     Json,
     ListedPlaylist,
@@ -33,7 +32,6 @@ _REFUSALS: dict[int, type[errors.Refusal]] = {
     401: errors.TokenRefused,
     403: errors.NotAllowed,
     404: errors.NotFound,
-    409: errors.Conflict,
     412: errors.ChangedMeanwhile,
 }
 #: One line of a screen; a proxy may send a whole page as its reason.
@@ -98,7 +96,7 @@ class GrafanaApi:
 
     def rename_folder(self, uid: str, title: str, version: int) -> None:
         """See the port."""
-        self._ask(f"folder {uid}", Json, lambda: self._client.folders[uid].replace(title=title, version=version))
+        self._update(f"folder {uid}", lambda: self._client.folders[uid].replace(title=title, version=version))
 
     def find_data_source(self, uid: str) -> FoundDataSource | None:
         """See the port."""
@@ -110,7 +108,7 @@ class GrafanaApi:
 
     def replace_data_source(self, uid: str, body: Json) -> None:
         """See the port."""
-        self._ask(f"data source {uid}", Json, lambda: self._client.datasources.uid[uid].replace(**body))
+        self._update(f"data source {uid}", lambda: self._client.datasources.uid[uid].replace(**body))
 
     def data_source_fault(self, uid: str) -> str | None:
         """See the port."""
@@ -118,7 +116,7 @@ class GrafanaApi:
             self._call(f"data source {uid}", lambda: self._client.datasources.uid[uid].health.get())
         except _Judged as reply:
             if reply.status != 400:  # Grafana is well, its database connection is not
-                raise self._refusal(f"data source {uid}", reply) from None
+                raise self._refusal(f"data source {uid}", reply, errors.Conflict) from None
             return reply.words
         return None
 
@@ -126,20 +124,16 @@ class GrafanaApi:
         """See the port."""
         return self._find(f"dashboard {uid}", FoundDashboard, lambda: self._client.dashboards.uid[uid].get())
 
-    def last_save(self, uid: str) -> Save:
+    def find_save(self, uid: str, version: int) -> Save | None:
         """See the port."""
-        saves = self._ask(
-            f"dashboard {uid}", History, lambda: self._client.dashboards.uid[uid].versions.get(limit=1)
-        ).versions
-        return saves[0] if saves else Save()
+        return self._find(f"dashboard {uid}", Save, lambda: self._client.dashboards.uid[uid].versions[version].get())
 
     def save_dashboard(self, dashboard: Json, *, folder: str, version: int, message: str) -> None:
         """See the port."""
         # Without the id, which is another one in each Grafana: the uid tells which dashboard it is.
         body = {**dashboard, "id": None, "version": version}
-        self._ask(
+        self._update(
             f"dashboard {dashboard['uid']}",
-            Json,
             lambda: self._client.dashboards.db.create(
                 dashboard=body, folderUid=folder, message=message, overwrite=False
             ),
@@ -171,7 +165,7 @@ class GrafanaApi:
 
     def replace_playlist(self, uid: str, body: Json) -> None:
         """See the port."""
-        self._ask(f"playlist {uid}", Json, lambda: self._client.playlists[uid].replace(**body))
+        self._update(f"playlist {uid}", lambda: self._client.playlists[uid].replace(**body))
 
     def _find(self, what: str, shape: type[T], call: Callable[[], Any]) -> T | None:
         try:
@@ -179,12 +173,18 @@ class GrafanaApi:
         except errors.NotFound:
             return None
 
-    def _ask(self, what: str, shape: type[T], call: Callable[[], Any]) -> T:
+    def _update(self, what: str, call: Callable[[], Any]) -> None:
+        """A write over what was read: where nothing else has its name, a conflict is that somebody was faster."""
+        self._ask(what, Json, call, conflict=errors.ChangedMeanwhile)
+
+    def _ask(
+        self, what: str, shape: type[T], call: Callable[[], Any], *, conflict: type[errors.Refusal] = errors.Conflict
+    ) -> T:
         """The reply in its shape; everything that can go wrong becomes one line that names `what`."""
         try:
             return TypeAdapter(shape).validate_python(self._call(what, call))
         except _Judged as reply:
-            raise self._refusal(what, reply) from None
+            raise self._refusal(what, reply, conflict) from None
         except ValidationError:
             raise errors.NotGrafana(self.where, what) from None
 
@@ -208,9 +208,12 @@ class GrafanaApi:
             words = root.strerror if isinstance(root, OSError) else None
             raise errors.NotReachable(self.where, words or type(root).__name__) from None
 
-    def _refusal(self, what: str, reply: _Judged) -> errors.Refusal:
+    def _refusal(self, what: str, reply: _Judged, conflict: type[errors.Refusal]) -> errors.Refusal:
         kind = _REFUSALS.get(reply.status, errors.GrafanaFailed if reply.status >= 500 else errors.Refusal)
-        if reply.cause == "name-exists":  # a 412 too, but nobody was faster
+        if reply.status == 409:
+            kind = conflict
+        # Nobody was faster; of a dashboard its own code says so, of other things only the words do.
+        if reply.cause == "name-exists" or (reply.status == 409 and "same name" in reply.words.lower()):
             kind = errors.Conflict
         return kind(self.where, what, reply.status, reply.words)
 

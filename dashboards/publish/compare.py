@@ -92,6 +92,11 @@ def _walk(path: str, committed: Any, found: Any) -> Iterator[Difference]:
             yield from _walk(inner, committed.get(name, NOTHING), found.get(name, NOTHING))
     elif isinstance(committed, list) and isinstance(found, list):
         ours, theirs = _by_key(committed, found)
+        # Panels stand where their `gridPos` says; transformations, variables and all else work in the list's order.
+        if path.rpartition(".")[2] != "panels":
+            yield from _order(
+                path, [each for each in ours if each in theirs], [each for each in theirs if each in ours]
+            )
         for label in [*ours, *(label for label in theirs if label not in ours)]:
             yield from _walk(f"{path}[{label}]", ours.get(label, NOTHING), theirs.get(label, NOTHING))
     # True is not 1 in JSON, but 1.0 is 1.
@@ -111,6 +116,13 @@ def _by_key(committed: list[Any], found: list[Any]) -> tuple[dict[str, Any], dic
         ):
             return dict(zip(labels[0], committed, strict=True)), dict(zip(labels[1], found, strict=True))
     return {str(n): item for n, item in enumerate(committed)}, {str(n): item for n, item in enumerate(found)}
+
+
+def _order(path: str, committed: list[str], found: list[str]) -> Iterator[Difference]:
+    """Whether what both lists have comes in another order."""
+    if committed != found:
+        before, after = (", ".join(label.partition("=")[2] for label in labels) for labels in (committed, found))
+        yield Difference(f"{path}: order", before, after)
 
 
 def _around_difference(before: str, after: str) -> tuple[str, str]:

@@ -12,8 +12,8 @@ GrafanaError
 │   ├── TokenRefused          401
 │   ├── NotAllowed            403
 │   ├── NotFound              404
-│   ├── Conflict              409
-│   ├── ChangedMeanwhile      412
+│   ├── Conflict              409 of a new thing, or of a name that is taken
+│   ├── ChangedMeanwhile      409 or 412 of what was read before
 │   └── GrafanaFailed         5xx
 ├── Provisioned           what differs is kept by files beside Grafana, not by its API
 ├── DataSourceMissing     the dashboards' data source is not there, and nobody said where the database is
@@ -42,8 +42,8 @@ class BrokenDashboard(GrafanaError):
 
     def __init__(self, where: object, indonesian: str, english: str) -> None:
         super().__init__(
-            f"{where}: {indonesian}; buat ulang berkas itu dari definisinya",
-            f"{where}: {english}; generate the file anew from its definition",
+            f"{where}: {indonesian}; buat ulang berkas itu dengan: warroom dashboards build",
+            f"{where}: {english}; generate the file anew with: warroom dashboards build",
         )
 
 
@@ -154,7 +154,7 @@ class NotFound(Refusal):
 
 
 class Conflict(Refusal):
-    """409."""
+    """Something of that uid or name is there, and is not what was read."""
 
     ID = (
         "di Grafana {where} sudah ada yang lain di tempat {what} ({reply}); ganti nama atau hapus yang lain itu, lalu"
@@ -166,7 +166,7 @@ class Conflict(Refusal):
 
 
 class ChangedMeanwhile(Refusal):
-    """412: between reading and writing."""
+    """Between reading and writing; which of the two statuses says so depends on the thing and on Grafana's release."""
 
     ID = (
         "{what} di Grafana {where} diubah orang lain sejak dibaca ({reply}), jadi tidak ditimpa; lihat perubahannya"

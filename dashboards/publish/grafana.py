@@ -66,17 +66,13 @@ class FoundDashboard(_Reply):
 
 
 class Save(_Reply):
-    """One entry of a dashboard's history."""
+    """`GET /api/dashboards/uid/{uid}/versions/{version}`: one save with the words that were given with it.
 
-    version: int = 0
+    The list of versions is not asked: in it Grafana writes "Initial save" over the words of the first one.
+    """
+
     message: str = ""
     created_by: str = ""
-
-
-class History(_Reply):
-    """`GET /api/dashboards/uid/{uid}/versions`, newest first."""
-
-    versions: list[Save]
 
 
 class Hit(_Reply):
@@ -147,8 +143,8 @@ class Grafana(Protocol):
     def find_dashboard(self, uid: str) -> FoundDashboard | None:
         """One dashboard."""
 
-    def last_save(self, uid: str) -> Save:
-        """Who saved it last, and with which words."""
+    def find_save(self, uid: str, version: int) -> Save | None:
+        """Who saved that version of a dashboard, and with which words."""
 
     def save_dashboard(self, dashboard: Json, *, folder: str, version: int, message: str) -> None:
         """Into that folder, unless somebody was faster than `version` (0: it is new)."""

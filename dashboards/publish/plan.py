@@ -11,11 +11,13 @@ from functools import partial
 
 from dashboards.publish import errors
 from dashboards.publish.compare import NOTHING, Difference, dashboard_differences, differences
-from dashboards.publish.grafana import FoundDataSource, FoundPlaylist, Grafana, Json
+from dashboards.publish.grafana import FoundDataSource, FoundPlaylist, Grafana, Json, Save
 from dashboards.publish.wanted import FOLDERS, TAG, Dashboard, DataSource, Folder, Playlist
 
 #: Left in a dashboard's history with each of our saves: a last save without it was somebody's own.
 MESSAGE = "warroom dashboards publish"
+#: By one of these PostgreSQL, or Grafana's driver for it, says that it refuses the password, and not that it is away.
+_OF_PASSWORDS = ("28P01", "password authentication", "SASL")
 
 
 class State(StrEnum):
@@ -76,15 +78,9 @@ def mend(findings: Sequence[Finding]) -> Iterator[Finding]:
         yield replace(finding, uid=uid) if uid else finding
 
 
-def connect(grafana: Grafana, source: DataSource | None) -> None:
-    """Grafana can query the database. A password cannot be read back, so one that fails is set anew, once."""
-    fault = grafana.data_source_fault(DataSource.UID)
-    if fault is not None and source is not None and source.password is not None:
-        found = grafana.find_data_source(DataSource.UID)
-        if found is not None and not found.read_only:
-            grafana.replace_data_source(DataSource.UID, _replacement(found, source))
-            fault = grafana.data_source_fault(DataSource.UID)
-    if fault is not None:
+def connect(grafana: Grafana) -> None:
+    """Grafana can query the database."""
+    if (fault := grafana.data_source_fault(DataSource.UID)) is not None:
         raise errors.DataSourceSilent(grafana.where, DataSource.UID, fault)
 
 
@@ -120,9 +116,22 @@ def _data_source(grafana: Grafana, source: DataSource | None) -> Finding:
     apart = differences(wanted, there)
     if not found.secure_json_fields.get("password"):
         apart.append(Difference("secureJsonData.password", "***", NOTHING))
+    elif not apart and (refused := _refused_password(grafana, source, found)):
+        apart.append(Difference("secureJsonData.password", "***", refused))
     if apart:
         return tell(State.OUTDATED, apart, write=partial(_replace_data_source, grafana, source, found))
     return tell(State.SAME)
+
+
+def _refused_password(grafana: Grafana, source: DataSource, found: FoundDataSource) -> str | None:
+    """The database's words on a password that ours may replace: none can be read back to be compared."""
+    if source.password is None or found.read_only:
+        return None
+    try:
+        fault = grafana.data_source_fault(source.UID) or ""
+    except errors.GrafanaError:
+        return None  # told by `connect`, when all else is published
+    return fault if any(word in fault for word in _OF_PASSWORDS) else None
 
 
 def _create_data_source(grafana: Grafana, source: DataSource) -> None:
@@ -164,7 +173,7 @@ def _dashboard(grafana: Grafana, wanted: Dashboard) -> Finding:
     if not apart:
         return tell(State.SAME)
     save = partial(save, version=found.version)
-    last = grafana.last_save(wanted.uid)
+    last = grafana.find_save(wanted.uid, found.version) or Save()
     if last.message == MESSAGE or found.meta.provisioned:
         return tell(State.OUTDATED, apart, write=save)
     return tell(State.HAND_MADE, apart, by=last.created_by, write=save)

@@ -10,13 +10,13 @@ WITH now_ AS MATERIALIZED (
     FROM wall.kpi_now n JOIN wall.kpi k USING (kpi)
 ), promise AS (
     -- A quick win is as good as the worst of its KPIs.
-    SELECT dimension, programme_name, min(severity) AS severity, count(*) AS kpis,
+    SELECT dimension, programme, programme_name, min(severity) AS severity, count(*) AS kpis,
            (array_agg(status ORDER BY severity))[1] AS status
     FROM now_ GROUP BY dimension, programme, programme_name
 )
 SELECT p.dimension AS part, p.severity AS place, p.programme_name AS name,
        p.status || '|' || (SELECT count(*) FROM now_ n
-                           WHERE n.dimension = p.dimension AND n.programme_name = p.programme_name
+                           WHERE n.dimension = p.dimension AND n.programme = p.programme
                              AND n.severity = p.severity) || '/' || p.kpis AS shown
 FROM promise p
 UNION ALL

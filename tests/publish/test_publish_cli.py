@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from dashboards.publish.wanted import FOLDERS
 from services.cli import dashboards
 from services.cli.context import Context
 from tests.publish.conftest import DASHBOARDS, PLAYLISTS
@@ -17,10 +19,21 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture
-def command(fake: FakeGrafana, monkeypatch: pytest.MonkeyPatch) -> Command:
+def folder(tmp_path: Path) -> Path:
+    """Three small dashboards and two playlists, as `dashboards build` writes its own."""
+    for language, playlist in zip(FOLDERS, PLAYLISTS, strict=True):
+        own = [each for each in DASHBOARDS if each.folder == language.uid]
+        for each in own:
+            path = tmp_path / language.language / f"{each.uid}.json"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(each.content), encoding="utf-8")
+        (tmp_path / f"playlist-{language.language}.json").write_text(json.dumps(playlist.content), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def command(fake: FakeGrafana, folder: Path) -> Command:
     """`command("--check", lang="en")` with Grafana and token in the environment; three small dashboards, two lists."""
-    monkeypatch.setattr(dashboards, "committed", lambda: DASHBOARDS)
-    monkeypatch.setattr(dashboards, "committed_playlists", lambda: PLAYLISTS)
     root = typer.Typer()
     root.callback()(Context.open)
     root.add_typer(dashboards.app, name="dashboards")
@@ -29,6 +42,7 @@ def command(fake: FakeGrafana, monkeypatch: pytest.MonkeyPatch) -> Command:
         "WARROOM_GRAFANA_TOKEN": TOKEN,
         "WARROOM_GRAFANA_DATABASE_URL": "postgresql://db.kota.example/warroom",
         "WARROOM_GRAFANA_DB_PASSWORD": "the right one",
+        "WARROOM_DASHBOARDS": str(folder),
         "COLUMNS": "100",
     }
 
@@ -190,11 +204,37 @@ def test_an_error_cuts_the_list_for_machines_short(fake: FakeGrafana, command: C
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_names_are_never_wrapped(fake: FakeGrafana, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    long = replace(DASHBOARDS[0], uid="warroom-" + "x" * 32, title="Pelayanan " * 9)
-    long.content["uid"] = DASHBOARDS[0].uid
-    monkeypatch.setattr(dashboards, "committed", lambda: [replace(long, content={**long.content, "uid": long.uid})])
-    assert any(line.endswith(long.title) and long.uid in line for line in command().stdout.splitlines())
+def test_names_are_never_wrapped(fake: FakeGrafana, command: Command, folder: Path) -> None:
+    long = {**DASHBOARDS[0].content, "uid": "warroom-" + "x" * 32, "title": "Pelayanan " * 9}
+    (folder / "id" / "long.json").write_text(json.dumps(long), encoding="utf-8")
+    assert any(line.endswith(long["title"]) and long["uid"] in line for line in command().stdout.splitlines())
+
+
+def test_a_password_that_is_set_anew_is_told(fake: FakeGrafana, command: Command) -> None:
+    command()
+    fake.passwords["warroom-timescaledb"] = "an old one"
+    check = command("--check")
+    assert (check.exit_code, words(check.stdout)[1:3]) == (
+        1,
+        [
+            "differs data source warroom-timescaledb War Room TimescaleDB",
+            'secureJsonData.password: "***" -> "failed SASL auth (FATAL: pa…',
+        ],
+    )
+    told = json.loads(command("--json").stdout)
+    assert [(each["kind"], each["state"]) for each in told if each["written"]] == [("data source", "outdated")]
+    assert words(command().stdout)[-1] == "8 unchanged."
+
+
+def test_another_set_than_the_packaged_one(fake: FakeGrafana, command: Command, folder: Path) -> None:
+    other = folder / "other"
+    done = command("--from", str(other))
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"{other}/id: there is no dashboard here; generate the file anew with: warroom dash")
+    assert len(done.stderr.splitlines()) == 1
+    assert fake.writes == []
+    packaged = json.loads(command("--from", "dashboards/json", "--check", "--json").stdout)
+    assert "warroom-city-wall" in {each["uid"] for each in packaged}
 
 
 @pytest.mark.parametrize(

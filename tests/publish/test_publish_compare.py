@@ -67,6 +67,18 @@ def test_what_grafana_adds_is_no_difference(change: Callable[[Json], Any]) -> No
             lambda d: d.update(annotations={"list": [{"name": "Rilis"}]}),
             Difference("annotations", NOTHING, {"list": [{"name": "Rilis"}]}),
         ),
+        (
+            lambda d: d["templating"]["list"].reverse(),
+            Difference("templating.list: order", "opd, unit", "unit, opd"),
+        ),
+        (
+            lambda d: d["panels"][0]["transformations"].reverse(),
+            Difference("panels[id=1].transformations: order", "filterByValue, organize", "organize, filterByValue"),
+        ),
+        (
+            lambda d: d["templating"]["list"].insert(0, {"name": "kind"}),
+            Difference("templating.list[name=kind]", NOTHING, {"name": "kind"}),
+        ),
         (lambda d: d["panels"][0]["gridPos"].update(y=False), Difference("panels[id=1].gridPos.y", 0, False)),
     ],
 )

@@ -36,6 +36,10 @@ CASES: dict[str, tuple[tuple[str, str], Reply, type[errors.GrafanaError], str, s
         ("POST", "/folders"), Reply(409, {"message": "a folder with the same name exists"}), errors.Conflict,
         "sudah ada yang lain di tempat folder warroom", "stands in the place of folder warroom",
     ),
+    "409 of what was read": (
+        SAVE, Reply(409, {"message": "Dashboard already exists. Use overwrite flag to update."}),
+        errors.ChangedMeanwhile, "jalankan lagi", "was changed by somebody since it was read (409: Dashboard already",
+    ),
     "412": (
         SAVE, Reply(412, {"status": "version-mismatch", "message": "changed by someone else"}), errors.ChangedMeanwhile,
         "tidak ditimpa", "was not overwritten",
@@ -100,6 +104,47 @@ def test_each_reply_has_its_line(fake: FakeGrafana, api: GrafanaApi, case: str) 
     assert type(raised.value) is kind
     judge(raised.value, indonesian, english)
     assert fake.url in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "kind", "indonesian", "english"),
+    [
+        (
+            "/datasources/uid/warroom-timescaledb", "Datasource has already been updated by someone else",
+            errors.ChangedMeanwhile, "diubah orang lain", "data source warroom-timescaledb at Grafana",
+        ),
+        (
+            "/datasources/uid/warroom-timescaledb", "data source with the same name already exists",
+            errors.Conflict, "ganti nama", "stands in the place of data source warroom-timescaledb",
+        ),
+        (
+            "/folders/warroom", "the folder has been changed",
+            errors.ChangedMeanwhile, "diubah orang lain", "folder warroom at Grafana",
+        ),
+        (
+            "/playlists/p000000007", "the object has been modified",
+            errors.ChangedMeanwhile, "diubah orang lain", "playlist p000000007 at Grafana",
+        ),
+    ],
+)  # fmt: skip
+def test_a_conflict_over_what_was_read(
+    fake: FakeGrafana,
+    api: GrafanaApi,
+    path: str,
+    words: str,
+    kind: type[errors.GrafanaError],
+    indonesian: str,
+    english: str,
+) -> None:
+    publish(api)
+    fake.folders["warroom"]["title"] = "Lain"
+    fake.data_sources["warroom-timescaledb"]["url"] = "elsewhere:5432"
+    fake.playlists["p000000007"]["interval"] = "5m"
+    fake.misbehave("PUT", path, Reply(409, {"message": words}))
+    with pytest.raises(kind) as raised:
+        publish(api)
+    assert type(raised.value) is kind
+    judge(raised.value, indonesian, english)
 
 
 @pytest.mark.parametrize("request_", [FOLDER, SAVE], ids=["read", "write"])

@@ -105,10 +105,31 @@ def test_a_change_by_hand_is_known_as_such_and_replaced(fake: FakeGrafana, api: 
 
 def test_a_newer_release_is_no_change_by_hand(fake: FakeGrafana, api: GrafanaApi) -> None:
     publish(api)
-    newer = replace(DASHBOARDS[0], content={**DASHBOARDS[0].content, "refresh": "1m"})
-    findings = list(mend(list(plan(api, [newer, *DASHBOARDS[1:]], PLAYLISTS, SOURCE))))
-    assert states(findings) == {**SAME, "warroom-antrean": State.OUTDATED}
-    assert fake.dashboards["warroom-antrean"].content["refresh"] == "1m"
+    for refresh in ("1m", "2m"):
+        newer = replace(DASHBOARDS[0], content={**DASHBOARDS[0].content, "refresh": refresh})
+        findings = list(mend(list(plan(api, [newer, *DASHBOARDS[1:]], PLAYLISTS, SOURCE))))
+        assert states(findings) == {**SAME, "warroom-antrean": State.OUTDATED}
+        assert fake.dashboards["warroom-antrean"].content["refresh"] == refresh
+
+
+def test_a_change_whose_save_is_not_to_be_found_is_nobodys(fake: FakeGrafana, api: GrafanaApi) -> None:
+    publish(api)
+    fake.edit("warroom-izin", lambda content: content.update(title="Ubahan"))
+    fake.misbehave("GET", "/dashboards/uid/warroom-izin/versions/2", Reply(404, {"message": "version not found"}))
+    found = {finding.uid: finding for finding in publish(api)}
+    assert (found["warroom-izin"].state, found["warroom-izin"].by) == (State.HAND_MADE, "")
+    assert states(publish(api)) == SAME
+
+
+def test_another_order_is_taken_back(fake: FakeGrafana, api: GrafanaApi) -> None:
+    publish(api)
+    fake.edit("warroom-antrean", lambda content: content["templating"]["list"].reverse())
+    fake.edit("warroom-izin", lambda content: content["panels"][0]["transformations"].reverse())
+    assert states(publish(api)) == {**SAME, "warroom-antrean": State.HAND_MADE, "warroom-izin": State.HAND_MADE}
+    for there in DASHBOARDS[:2]:
+        assert fake.dashboards[there.uid].content["templating"] == there.content["templating"]
+        assert fake.dashboards[there.uid].content["panels"] == there.content["panels"]
+    assert states(publish(api)) == SAME
 
 
 def test_who_saves_between_reading_and_writing_is_not_overwritten(fake: FakeGrafana, api: GrafanaApi) -> None:
@@ -167,15 +188,40 @@ def test_a_new_password_is_set_and_the_operators_settings_stay(fake: FakeGrafana
     fake.data_sources["warroom-timescaledb"]["isDefault"] = True
     fake.database_password = "another"
     with pytest.raises(errors.DataSourceSilent, match="password authentication failed"):
-        publish(api)
-    assert states(publish(api, replace(SOURCE, password="another"))) == SAME
+        publish(api, replace(SOURCE, password=None))
+    found = {finding.uid: finding for finding in publish(api, replace(SOURCE, password="another"))}
+    (difference,) = found["warroom-timescaledb"].differences
+    assert (found["warroom-timescaledb"].state, difference.path) == (State.OUTDATED, "secureJsonData.password")
+    assert "password authentication failed" in difference.found
     assert fake.passwords["warroom-timescaledb"] == "another"
+    assert states(publish(api, replace(SOURCE, password="another"))) == SAME
     moved = replace(SOURCE, password=None, address="db2.kota.example:5432")
     assert states(publish(api, moved))["warroom-timescaledb"] is State.OUTDATED
     assert fake.data_sources["warroom-timescaledb"]["url"] == "db2.kota.example:5432"
     assert fake.data_sources["warroom-timescaledb"]["jsonData"]["maxOpenConns"] == 5
     assert fake.data_sources["warroom-timescaledb"]["isDefault"] is True
     assert fake.passwords["warroom-timescaledb"] == "another"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(400, {"message": "dial tcp 10.0.0.7:5432: connect: connection refused", "status": "ERROR"}),
+        Reply(502, "<html>bad gateway</html>"),
+    ],
+)
+def test_a_database_that_is_away_does_not_have_its_password_set_again(
+    fake: FakeGrafana, api: GrafanaApi, reply: Reply
+) -> None:
+    publish(api)
+    fake.edit("warroom-izin", lambda content: content.update(title="Ubahan"))
+    fake.misbehave("GET", "/datasources/uid/.*/health", reply)
+    fake.requests.clear()
+    for _ in range(2):
+        with pytest.raises((errors.DataSourceSilent, errors.GrafanaFailed)):
+            publish(api)
+    assert fake.writes == [("POST", "/dashboards/db")]
+    assert states(list(plan(api, DASHBOARDS, PLAYLISTS, SOURCE))) == SAME
 
 
 def test_without_a_database_the_data_source_must_be_there(fake: FakeGrafana, api: GrafanaApi) -> None:

@@ -21,7 +21,7 @@ _LEAD = Words(
 
 
 def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
-    screen = Screen(UID, _ABOUT, lang, catalogue, since="now-30d", refresh="30s")
+    screen = Screen(UID, _ABOUT, lang, catalogue, since="now-7d", refresh="30s")
     screen.choose("opd", same("OPD"), "agencies_of_kind", kind="permit")
     screen.choose("service", Words("Layanan", "Service"), "services", kind="permit")
     days, hours = look.unit("days", lang), look.unit("hours", lang)

@@ -18,7 +18,7 @@ _ABOUT = Words(
     "Keadaan semua quick win kota saat ini: apa yang terburuk, milik siapa, dan apakah angkanya dapat dipercaya.",
     "The state of all the city's quick wins now: what is worst, whose it is, and whether the figures can be trusted.",
 )
-_SOURCE = Words("Sumber: wall.kpi_now, katalog yang berlaku.", "Source: wall.kpi_now, the catalogue in force.")
+_SOURCE = Words("Sumber: wall.kpi_at, katalog yang berlaku.", "Source: wall.kpi_at, the catalogue in force.")
 #: The row kind, `part`, says which panel takes a row; `place` is their order.
 _DROP = ("part", "place")
 

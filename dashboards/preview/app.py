@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -128,22 +129,27 @@ class Preview:
             self._events(panels), shutdown_event=self._stopping, shutdown_grace_period=_FAREWELL_S
         )
 
-    async def _events(self, panels: Mapping[int, Sequence[Query]]) -> AsyncIterator[ServerSentEvent]:
+    async def _events(self, panels: Mapping[int, Sequence[Query]]) -> AsyncIterator[bytes]:
         yield _event("hello", {"build": self._library.build})
         said, said_at = None, 0.0
-        every = {_HUB, *(query for queries in panels.values() for query in queries)}
+        sharing: dict[tuple[Query, ...], tuple[int, ...]] = {}
+        for panel, queries in panels.items():
+            sharing[tuple(queries)] = (*sharing.get(tuple(queries), ()), panel)
+        every = {_HUB, *(query for queries in sharing for query in queries)}
         with self._live.watching(every) as viewer:
             while not self._stopping.is_set():
                 changed = await viewer.changes(_BEAT_S)
-                for panel, queries in panels.items():
-                    results = [self._live.result(query) for query in queries]
-                    known = [result for result in results if result is not None]
+                news = []
+                for queries, ids in sharing.items():
+                    known = tuple(result for query in queries if (result := self._live.result(query)) is not None)
                     if len(known) == len(queries) and not changed.isdisjoint(queries):
-                        yield _event("panel", {"id": panel, "results": [_shown(result) for result in known]})
+                        news.append(_panels_event(ids, known))
                 fresh = judge(self._live.unanswered_since(every), _hub(self._live.result(_HUB)), datetime.now(UTC))
                 if fresh != said or time.monotonic() - said_at >= _BEAT_S:
                     said, said_at = fresh, time.monotonic()
-                    yield _event("fresh", _dated(fresh))
+                    news.append(_event("fresh", _dated(fresh)))
+                if news:
+                    yield b"".join(news)
 
     def _find(self, request: Request) -> Dashboard:
         if (dashboard := self._library.dashboards.get(request.path_params["uid"])) is None:
@@ -223,8 +229,14 @@ def _json(content: object, *, well: bool = True) -> Response:
     return Response(orjson.dumps(content), 200 if well else 503, media_type="application/json")
 
 
-def _event(name: str, content: object) -> ServerSentEvent:
-    return ServerSentEvent(orjson.dumps(content).decode(), event=name)
+def _event(name: str, content: object) -> bytes:
+    return ServerSentEvent(orjson.dumps(content).decode(), event=name).encode()
+
+
+# Put into words once for all browsers.
+@lru_cache(maxsize=64)
+def _panels_event(ids: Sequence[int], results: Sequence[Result]) -> bytes:
+    return _event("panels", {"ids": ids, "results": [_shown(result) for result in results]})
 
 
 def _shown(result: Result) -> dict[str, object]:

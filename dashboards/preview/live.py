@@ -51,13 +51,17 @@ class Query:
 class Result:
     """A frame as JSON, or why there is none: a key of page.js and one line for whoever writes the dashboard.
 
-    `span` is the window in milliseconds; that it moves on is no news.
+    `span` is the window in milliseconds.
     """
 
     frame: bytes | None
     problem: str | None = None
     detail: str = ""
-    span: tuple[float, float] | None = field(default=None, compare=False)
+    span: tuple[float, float] | None = None
+
+    def is_news_after(self, last: "Result | None") -> bool:
+        """Whether it says something else than the last; that the window moves on is no news."""
+        return last is None or (self.frame, self.problem, self.detail) != (last.frame, last.problem, last.detail)
 
 
 class Full(Exception):
@@ -179,7 +183,7 @@ class Live:
             elif watched.result is not None and watched.result.frame is not None:
                 # The figures stay; that they grow old is said by the freshness of the whole wall.
                 result = watched.result
-            if result != watched.result:
+            if result.is_news_after(watched.result):
                 watched.result = result
                 for viewer in watched.viewers:
                     viewer.note(query)

@@ -218,10 +218,9 @@ function listen(uid, query) {
   on("hello", ({ build }) => {
     if (build !== shown.build) location.reload();
   });
-  on("panel", ({ id, results: found }) => {
-    results.set(id, found);
-    const panel = panels().find((one) => one.id === id);
-    if (panel && boxes.has(id)) render(panel);
+  on("panels", ({ ids, results: found }) => {
+    for (const id of ids) results.set(id, found);
+    for (const panel of panels()) if (ids.includes(panel.id) && boxes.has(panel.id)) render(panel);
   });
   on("fresh", ({ since, reason }) => fresh(since === null ? null : Date.parse(since), reason));
   own.onerror = () => {

@@ -7,7 +7,7 @@ WITH now_ AS MATERIALIZED (
     SELECT k.dimension, k.programme, k.programme_{lang} AS programme_name, k.name_{lang} AS name,
            upper(k.owner) AS owner, k.position, k.unit, k.direction, n.value, n.target, n.achievement, n.status,
            array_position(ARRAY['critical', 'warning', 'stale', 'no_data', 'ok'], n.status) AS severity
-    FROM wall.kpi_now n JOIN wall.kpi k USING (kpi)
+    FROM wall.kpi_at(now(), trust => false) n JOIN wall.kpi k USING (kpi)
 ), promise AS (
     -- A quick win is as good as the worst of its KPIs.
     SELECT dimension, programme, programme_name, min(severity) AS severity, count(*) AS kpis,

@@ -12,8 +12,8 @@ SELECT k.programme_{lang} AS programme, k.name_{lang} AS name, k.dimension, uppe
        k.next_review, concat_ws(' ', k.rpjmd_code, k.rpjmd_indicator) AS rpjmd,
        k.source_verified::text AS source_verified
 FROM wall.kpi k
-JOIN wall.kpi_now n USING (kpi)
-LEFT JOIN wall.kpi_at(now() - interval '7 days') before USING (kpi)
+JOIN wall.kpi_at(now(), trust => false) n USING (kpi)
+LEFT JOIN wall.kpi_at(now() - interval '7 days', trust => false) before USING (kpi)
 WHERE '*' = ANY (ARRAY[${dimension:sqlstring}]) OR k.dimension = ANY (ARRAY[${dimension:sqlstring}])
 ORDER BY programme, name
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from bench.kpis import ask, print_sizes
 from bench.seed import seed
@@ -80,6 +81,17 @@ def test_all_kpis_at_a_moment_are_each_kpi_over_its_window(city: Database, until
     assert alone == {kpi: (figures,) for kpi, _, _, figures, _ in kpis}
     # What looks back for days has cases at any hour.
     assert sum(1 for row in kpis if row[4]) > len(kpis) / 3
+
+
+@pytest.mark.parametrize("before", _MOMENTS, ids=str)
+def test_without_trust_all_else_is_the_same(city: Database, until: datetime, before: timedelta) -> None:
+    def told(trust: bool) -> list[dict[str, object]]:
+        kpis = reader.execute("SELECT * FROM wall.kpi_at(%s, trust => %s)", (until - before, trust)).fetchall()
+        assert any(kpi["late_share"] is not None and kpi["revision"] is not None for kpi in kpis) is trust
+        return [{name: kpi[name] for name in kpi if name not in {"late_share", "revision"}} for kpi in kpis]
+
+    with psycopg.connect(city.url_for("grafana_reader"), row_factory=dict_row) as reader:
+        assert told(True) == told(False)
 
 
 def test_benchmark_asks_the_wall_and_tells_what_it_found(city: Database, capsys: pytest.CaptureFixture[str]) -> None:

@@ -308,7 +308,9 @@ CREATE TEMP TABLE kpi (kpi text, dimension text, programme text, programme_id te
 CREATE TEMP TABLE kpi_now (kpi text, value float, target float, achievement float, status text);
 INSERT INTO kpi SELECT each, 'living', split_part(each, '-', 1), 'Cepat dilayani', each, 'dinkes', 1, 'count', 'lower'
 FROM unnest(ARRAY['first-1', 'first-2', 'second-1']) AS each;
-INSERT INTO kpi_now SELECT kpi, 9, 5, 0, 'critical' FROM kpi;
+CREATE FUNCTION pg_temp.kpi_at(at timestamptz, trust boolean)
+RETURNS TABLE (kpi text, value float, target float, achievement float, status text)
+LANGUAGE sql AS $$ SELECT kpi, 9, 5, 0, 'critical' FROM pg_temp.kpi $$;
 """
 
 

@@ -12,6 +12,7 @@ import statistics
 from datetime import UTC, datetime
 from pathlib import Path
 
+import uvloop
 from rich.console import Console
 
 from bench import backlog, kpis, live, wall
@@ -139,7 +140,8 @@ def main() -> None:
         if options.part == "kpis":
             kpis.print_sizes([asyncio.run(kpis.measure(target, events, progress)) for events in options.sizes])
         elif options.part == "wall":
-            asyncio.run(_watch(target, options))
+            # The browsers must not take the processor from what they look at.
+            uvloop.run(_watch(target, options))
         else:
             asyncio.run(_measure(target, options))
 

@@ -255,6 +255,7 @@ def _city(result: Result) -> City:
     return City(*rows[0])
 
 
+@lru_cache(maxsize=4)
 def _hub(result: Result | None) -> Hub | None:
     if result is None:
         return None

@@ -24,7 +24,7 @@ from services.db import Pool, load
 SQL = load(__file__)
 log = structlog.get_logger("preview")
 
-#: Two runs of one query begin at least this far apart; a slow one rests this many times as long as it took.
+#: Two runs of one query begin at least this far apart; one that is slow twice rests this many times as long as it took.
 _APART_S = 0.5
 _REST = 4
 #: A few hundred people with choices of their own; somebody's script would have no end.
@@ -172,8 +172,10 @@ class Live:
 
     async def _keep(self, query: Query, watched: _Watched) -> None:
         """Run the query until nobody has looked on for a round: a page that is loaded again finds it at its pace."""
+        took = 0.0
         while watched.viewers or watched.result is None:
             watched.due.clear()
+            before = took
             began = time.monotonic()
             result = await self._ask(query)
             took = time.monotonic() - began
@@ -188,7 +190,7 @@ class Live:
                 for viewer in watched.viewers:
                     viewer.note(query)
             # To wait for a database that is away was no work of its.
-            await asyncio.sleep(max(_APART_S, _REST * took if watched.answers else 0) - took)
+            await asyncio.sleep(max(_APART_S, _REST * min(before, took) if watched.answers else 0) - took)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await watched.due.wait()

@@ -17,6 +17,8 @@ def serve(settings: Settings, listening: socket.socket, folder: Path = JSON) -> 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     config = uvicorn.Config(
         create_app(settings, folder, hosts=("127.0.0.1", "localhost") if own else ("*",)),
+        # In C: a change goes to every browser.
+        http="httptools",
         log_config=None,
         access_log=False,
         server_header=False,

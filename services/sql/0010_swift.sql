@@ -9,6 +9,11 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (SELECT c.timezone FROM hub.city c);
 END $$;
+CREATE OR REPLACE FUNCTION hub.waiting_states(kind text) RETURNS text[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN ARRAY(SELECT m.name FROM hub.measure m WHERE m.kind = $1 AND m.role = 'state' AND m.waiting);
+END $$;
 CREATE OR REPLACE FUNCTION hub.ceil_hour(at timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN
@@ -52,7 +57,10 @@ LANGUAGE sql STABLE AS $$
         OFFSET 0
     ) o
 $$;
-CREATE OR REPLACE FUNCTION hub.levels(kind text, at timestamptz, opds text[], units text[], services text[], channels text[])
+
+CREATE OR REPLACE FUNCTION hub.levels(
+    kind text, at timestamptz, opds text[], units text[], services text[], channels text[]
+)
 RETURNS TABLE (series_id integer, channel text, state text, n bigint, oldest timestamptz, overdue bigint,
                oldest_due timestamptz)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
@@ -74,11 +82,15 @@ BEGIN
 END $$;
 
 -- All of them together, without telling series apart.
-CREATE FUNCTION hub.level_total(kind text, at timestamptz, opds text[], units text[], services text[], channels text[])
+CREATE OR REPLACE FUNCTION wall.open(
+    kind text, at timestamptz DEFAULT now(),
+    opd text[] DEFAULT NULL, unit text[] DEFAULT NULL, service text[] DEFAULT NULL, channel text[] DEFAULT NULL
+)
 RETURNS TABLE (open bigint, waiting bigint, oldest_open timestamptz, oldest_waiting timestamptz, overdue bigint)
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
+    health boolean := hub.is_health($1);
     moment timestamptz := hub.cut_at($2, $1);
     latest timestamptz := hub.latest_end($1, moment);
     states text[] := hub.waiting_states($1);
@@ -86,22 +98,16 @@ DECLARE
     series integer[] := ARRAY(SELECT s FROM hub.series_of($1, $3, $4, $5, NULL) s WHERE NOT everywhere);
 BEGIN
     RETURN QUERY
-    SELECT count(*), count(*) FILTER (WHERE c.state = ANY (states)), min(c.opened_at),
-           min(c.opened_at) FILTER (WHERE c.state = ANY (states)),
-           count(*) FILTER (WHERE c.due_at <= moment AND coalesce(c.due_done_at > moment, true))
-    FROM hub.open_cases($1, moment, latest) c
-    WHERE (everywhere OR c.series_id = ANY (series)) AND ($6 IS NULL OR c.channel = ANY ($6));
+    SELECT hub.shown(t.open, health), hub.shown(t.waiting, health), hub.shown_time(t.oldest_open, t.open, health),
+           hub.shown_time(t.oldest_waiting, t.waiting, health), hub.shown(t.overdue, health)
+    FROM (
+        SELECT count(*) AS open, count(*) FILTER (WHERE c.state = ANY (states)) AS waiting,
+               min(c.opened_at) AS oldest_open, min(c.opened_at) FILTER (WHERE c.state = ANY (states)) AS oldest_waiting,
+               count(*) FILTER (WHERE c.due_at <= moment AND coalesce(c.due_done_at > moment, true)) AS overdue
+        FROM hub.open_cases($1, moment, latest) c
+        WHERE (everywhere OR c.series_id = ANY (series)) AND ($6 IS NULL OR c.channel = ANY ($6))
+    ) t;
 END $$;
-CREATE OR REPLACE FUNCTION wall.open(
-    kind text, at timestamptz DEFAULT now(),
-    opd text[] DEFAULT NULL, unit text[] DEFAULT NULL, service text[] DEFAULT NULL, channel text[] DEFAULT NULL
-)
-RETURNS TABLE (open bigint, waiting bigint, oldest_open timestamptz, oldest_waiting timestamptz, overdue bigint)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT hub.shown(t.open, a.health), hub.shown(t.waiting, a.health), hub.shown_time(t.oldest_open, t.open, a.health),
-           hub.shown_time(t.oldest_waiting, t.waiting, a.health), hub.shown(t.overdue, a.health)
-    FROM hub.level_total($1, $2, $3, $4, $5, $6) t CROSS JOIN (SELECT hub.is_health($1) AS health OFFSET 0) a
-$$;
 
 -- As before, without a query for each piece.
 CREATE OR REPLACE FUNCTION hub.window_pieces(from_at timestamptz, to_at timestamptz)
@@ -172,6 +178,7 @@ BEGIN
     END LOOP;
 END $$;
 
+-- As before. Of an edge only what belongs to a figure that asks for it goes on.
 CREATE OR REPLACE FUNCTION hub.figure_sums(asks integer[], figures integer[], froms timestamptz[], tos timestamptz[])
 RETURNS TABLE (ask integer, bin smallint, n bigint, total bigint, hits bigint)
 LANGUAGE plpgsql STABLE SET enable_mergejoin = off SET enable_sort = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -222,6 +229,7 @@ BEGIN
     FROM part GROUP BY part.ask, part.bin;
 END $$;
 
+-- As before, with the new form of hub.open_cases.
 CREATE OR REPLACE FUNCTION hub.kpi_values(version bigint, kpis text[], froms timestamptz[], tos timestamptz[])
 RETURNS TABLE (ask integer, value double precision, n bigint, hidden boolean, cases bigint, doubt text)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
@@ -377,7 +385,7 @@ BEGIN
     SELECT array_agg(e.kpi), array_agg(lower(d.times)), array_agg(upper(d.times))
     FROM effective e JOIN during d ON (d.span, d.local, d.health) IS NOT DISTINCT FROM (e.span, e.local, e.health);
 END $$;
--- As before. Without `trust` it tells neither late share nor revision, and takes two thirds of the time.
+-- As before. Without `trust` it tells neither late share nor revision, and need not look for them.
 DROP VIEW wall.kpi_now;
 DROP FUNCTION wall.kpi_at(timestamptz, bigint);
 CREATE FUNCTION wall.kpi_at(at timestamptz, version bigint DEFAULT NULL, trust boolean DEFAULT true)
@@ -403,6 +411,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     ON CONFLICT DO NOTHING
 $$;
 
+-- As before. What is late and revised is looked up step by step, and open cases by the series that the figure takes.
 CREATE OR REPLACE FUNCTION wall.kpi_series(
     kpi text, from_at timestamptz, to_at timestamptz, step interval, version bigint DEFAULT NULL
 )
@@ -565,6 +574,7 @@ BEGIN
     END LOOP;
 END $$;
 
+-- As before; the block is taken apart once, not again for each column.
 CREATE OR REPLACE FUNCTION wall.kpi_of(version bigint DEFAULT NULL, at timestamptz DEFAULT now())
 RETURNS TABLE (
     kpi text, "position" integer, name_id text, name_en text, programme text, programme_id text, programme_en text,
@@ -589,7 +599,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
            coalesce(b.window ->> 'rolling', b.window ->> 'local'), k.since, k.until
     FROM hub.kpi k JOIN hub.figure f USING (figure_no)
     CROSS JOIN (SELECT ($2 AT TIME ZONE hub.timezone())::date AS day OFFSET 0) today
-    -- The block is taken apart once, not again for each column.
     CROSS JOIN LATERAL jsonb_to_record(k.block) AS b(
         name jsonb, programme jsonb, dimension text, rpjmd jsonb, owner text, source jsonb, measure jsonb, unit text,
         baseline jsonb, runbook text, "window" jsonb)

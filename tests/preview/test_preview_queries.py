@@ -217,6 +217,40 @@ async def test_however_many_look_on_a_query_runs_at_most_twice_a_second(live: Co
     assert heard[clock] > 20
 
 
+class Slow(Live):
+    """Takes as long as it is told, run by run, and notes when each began."""
+
+    def __init__(self, *took_s: float) -> None:
+        super().__init__(db.pool("postgresql://nowhere", size=1, name="none"))
+        self._took_s = took_s
+        self.began: list[float] = []
+
+    async def _ask(self, query: Query) -> Result:
+        self.began.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(self._took_s[min(len(self.began), len(self._took_s)) - 1])
+        return Result(b"%d" % len(self.began))
+
+    async def runs(self, number: int) -> None:
+        async with asyncio.timeout(20):
+            with self.watching([Query("SELECT 1")]):
+                while len(self.began) < number:
+                    self.hint()
+                    await asyncio.sleep(0.01)
+        await self.close()
+
+
+async def test_a_query_that_is_slow_once_goes_on_at_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboards.preview.live._REST", 1000)
+    # A new connection makes all its plans first; a rest would be of 300 seconds.
+    await Slow(0.3, 0, 0.3, 0).runs(4)
+
+
+async def test_a_query_that_is_slow_rests_for_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    live = Slow(0.3)
+    await live.runs(3)
+    assert live.began[2] - live.began[1] >= 4 * 0.3
+
+
 async def test_a_page_that_is_loaded_again_and_again_runs_nothing_more(live: CountedLive) -> None:
     query = Query("SELECT 1")
     for _ in range(50):

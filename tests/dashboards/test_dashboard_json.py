@@ -305,7 +305,6 @@ def test_the_chosen_limit_is_one_of_the_catalogue(catalogue: Catalogue) -> None:
 _CITY_OF_NAMESAKES = """
 CREATE TEMP TABLE kpi (kpi text, dimension text, programme text, programme_id text, name_id text, owner text,
                        position int, unit text, direction text);
-CREATE TEMP TABLE kpi_now (kpi text, value float, target float, achievement float, status text);
 INSERT INTO kpi SELECT each, 'living', split_part(each, '-', 1), 'Cepat dilayani', each, 'dinkes', 1, 'count', 'lower'
 FROM unnest(ARRAY['first-1', 'first-2', 'second-1']) AS each;
 CREATE FUNCTION pg_temp.kpi_at(at timestamptz, trust boolean)

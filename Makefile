@@ -11,8 +11,8 @@ INSTALLED := $(VENV)/installed
 demo: setup ## a simulated city on the embedded stack; DURATION=60 ends it after a minute
 	$(BIN)/warroom demo $(if $(DURATION),--duration $(DURATION))
 
-test: setup browser ## all tests, on the real servers; ARGS="-k name" for some of them
-	$(BIN)/pytest $(ARGS)
+test: setup browser ## all tests, on the real servers, two files at once; ARGS="-k name" for some of them
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 check: setup ## format, lint, import layers, types
 	$(BIN)/ruff format --check

@@ -15,7 +15,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from bench import backlog, kpis, live, wall
+from bench import backlog, kpis, live, register, wall
 from bench.backlog import Pace
 from bench.city import City, messages
 from bench.live import Live
@@ -27,7 +27,7 @@ from services.catalogue import load
 _CATALOGUE = Path(__file__).parent.parent / "schemas" / "catalogue"
 _SEED = 1371
 #: Targets on two cores.
-_RATIO, _P99_MS, _MEMORY_MB = 0.3, 500, 200
+_RATIO, _P99_MS, _MEMORY_MB, _CHECK_US = 0.3, 500, 200, 1
 progress = Console(stderr=True)
 
 
@@ -65,6 +65,11 @@ async def _measure(target: Machine, options: argparse.Namespace) -> None:
             f"run {run}: hub {hub[-1].per_second:,.0f}, ceiling {stock[-1]:,.0f}, {faster[-1]:,.0f} events/s"
         )
     _print_backlog(options, hub, stock, faster)
+    reading, checking = register.microseconds(target.catalogue, _SEED)
+    print(
+        f"look-up in the register: {checking:.2f} µs an event (target < {_CHECK_US}), "
+        f"{checking / reading:.2f}x reading it"
+    )
     with progress.status("latency ..."):
         _print_latency(await live.steady(target, city, rate=500, seconds=options.seconds))
     with progress.status("memory ..."):

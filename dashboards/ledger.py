@@ -48,9 +48,9 @@ def _ledger(screen: Screen) -> None:
         title=Words("Buku quick win", "Ledger of quick wins"),
         about=Words(
             "Capaian 100 % = target tepat tercapai. Kecenderungan: dibanding saat yang sama seminggu lalu, menurut "
-            "arah indikator. Sumber: wall.kpi, wall.kpi_at.",
+            "arah indikator. Sumber: wall.kpi, wall.kpi_trend.",
             "Achievement 100 % = target just reached. Trend: against the same moment a week ago, in the direction of "
-            "the indicator. Source: wall.kpi, wall.kpi_at.",
+            "the indicator. Source: wall.kpi, wall.kpi_trend.",
         ),
         source=screen.sql("ledger.ledger"),
         columns=(

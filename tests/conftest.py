@@ -1,4 +1,6 @@
-"""The real servers of a test run: one stack, started by the first test that asks for it. A missing server fails."""
+"""The real servers of a test run: one stack for each process that runs tests, started by the
+first test that asks for it. A missing server fails.
+"""
 
 from collections.abc import Callable, Iterator
 

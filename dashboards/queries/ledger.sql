@@ -5,15 +5,14 @@
 SELECT k.programme_{lang} AS programme, k.name_{lang} AS name, k.dimension, upper(k.owner) AS owner, k.unit,
        k.baseline, n.target, k.target_by, round(n.value::numeric, 1)::double precision AS value, n.status,
        n.achievement,
-       CASE WHEN n.value IS NULL OR before.value IS NULL THEN 'unknown'
-            WHEN n.value = before.value THEN 'same'
-            WHEN (n.value < before.value) = (k.direction = 'lower') THEN 'better'
+       CASE WHEN n.value IS NULL OR n.before IS NULL THEN 'unknown'
+            WHEN n.value = n.before THEN 'same'
+            WHEN (n.value < n.before) = (k.direction = 'lower') THEN 'better'
             ELSE 'worse' END AS trend,
        k.next_review, concat_ws(' ', k.rpjmd_code, k.rpjmd_indicator) AS rpjmd,
        k.source_verified::text AS source_verified
 FROM wall.kpi k
-JOIN wall.kpi_at(now(), trust => false) n USING (kpi)
-LEFT JOIN wall.kpi_at(now() - interval '7 days', trust => false) before USING (kpi)
+JOIN wall.kpi_trend(now(), interval '7 days') n USING (kpi)
 WHERE '*' = ANY (ARRAY[${dimension:sqlstring}]) OR k.dimension = ANY (ARRAY[${dimension:sqlstring}])
 ORDER BY programme, name
 

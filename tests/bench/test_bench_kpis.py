@@ -94,6 +94,25 @@ def test_without_trust_all_else_is_the_same(city: Database, until: datetime, bef
         assert told(True) == told(False)
 
 
+@pytest.mark.parametrize("back", [timedelta(), timedelta(hours=1), timedelta(days=7), timedelta(days=4000)], ids=str)
+@pytest.mark.parametrize("before", _MOMENTS, ids=str)
+def test_trend_is_both_moments_each_by_itself(
+    city: Database, until: datetime, before: timedelta, back: timedelta
+) -> None:
+    at = until - before
+    told = "kpi, value, n, target, achievement, status, reason"
+    with psycopg.connect(city.url_for("grafana_reader")) as reader:
+        trend = reader.execute(f"SELECT {told}, before FROM wall.kpi_trend(%s, %s)", (at, back)).fetchall()
+        now = reader.execute(f"SELECT {told} FROM wall.kpi_at(%s)", (at,)).fetchall()
+        then: dict[str, object] = dict(
+            reader.execute("SELECT kpi, value FROM wall.kpi_at(%s)", (at - back,)).fetchall()
+        )
+    assert sorted(trend) == sorted((*row, then.get(row[0])) for row in now)
+    assert len(now) > 20
+    values = sum(1 for row in trend if row[-1] is not None)
+    assert values > 20 if back < timedelta(days=4000) else values == 0
+
+
 def test_benchmark_asks_the_wall_and_tells_what_it_found(city: Database, capsys: pytest.CaptureFixture[str]) -> None:
     size = ask(city.owner_url, city.url_for("grafana_reader"), 1.0, time.process_time)
     with psycopg.connect(city.owner_url) as connection:

@@ -23,6 +23,7 @@ async def test_quick_benchmark_prints_ratio_latency_and_memory() -> None:
         r"hub: INBOX to committed rollups +[\d,]+",
         r"raw ceiling: nats-py fetch, binary COPY +[\d,]+",
         r"Processor time an event, µs: (?=.*ingest \d)(?=.*aggregator \d)(?=.*postgres \d)(?=.*nats \d)",
+        r"look-up in the register: \d+\.\d\d µs an event \(target < 1\), \d\.\d\dx reading it",
         r"publish → committed at 500 events/s: p50 \d+ ms, p99 \d+ ms",
         r"resident memory at 1000 events/s: \d+ MB",
     ):

@@ -253,9 +253,11 @@ async def test_a_query_that_is_slow_rests_for_as_long(monkeypatch: pytest.Monkey
 
 async def test_a_page_that_is_loaded_again_and_again_runs_nothing_more(live: CountedLive) -> None:
     query = Query("SELECT 1")
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     for _ in range(50):
         await live.read(query)
-    assert live.runs[query] <= 2
+    assert live.runs[query] <= 1 + int((loop.time() - began) / 0.5)
 
 
 async def test_a_query_that_nobody_looks_at_comes_to_rest(live: CountedLive) -> None:

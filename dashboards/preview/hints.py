@@ -5,22 +5,23 @@ from collections.abc import Callable
 
 import nats
 import nats.errors
-import structlog
 from nats.aio.msg import Msg
 
+from dashboards.preview.outage import Outage
 from opd_schemas import subjects
 
 _RETRY_S = 1.0
-log = structlog.get_logger("preview")
 
 
 async def listen(url: str, hint: Callable[[], None]) -> None:
     """Run as a task for the life of the process; it connects for ever, from the first attempt on."""
+    outage = Outage("the broker")
 
     async def complain(error: Exception) -> None:
-        log.warning("the broker does not answer", error=type(error).__name__)
+        outage.goes_on(error)
 
     async def reconnected() -> None:
+        outage.is_over()
         # Hints were lost in between.
         hint()
 
@@ -43,6 +44,7 @@ async def listen(url: str, hint: Callable[[], None]) -> None:
         except (nats.errors.Error, OSError) as error:
             await complain(error)
             await asyncio.sleep(_RETRY_S)
+    outage.is_over()
     try:
         await client.subscribe(subjects.KPI_CHANGED, cb=heard)
         await asyncio.Event().wait()

@@ -18,6 +18,7 @@ from psycopg.rows import TupleRow
 
 from dashboards.macros import MacroError, Variable, expand, interval_for
 from dashboards.preview.frame import FrameError, frame
+from dashboards.preview.outage import Outage
 from dashboards.preview.timerange import TimeError, window
 from services.db import Pool, load
 
@@ -111,6 +112,7 @@ class Live:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._watched: dict[Query, _Watched] = {}
+        self._outage = Outage("the database")
 
     def admit(self, queries: Iterable[Query]) -> None:
         """Raise Full if so many different queries are looked at that these would be too many."""
@@ -205,6 +207,7 @@ class Live:
                 # The binary form takes one statement and no more.
                 cursor = await connection.cursor(binary=True).execute(expanded.sql.encode())
                 rows, description = await cursor.fetchall(), cursor.description or []
+            self._outage.is_over()
             found = orjson.dumps(frame(description, rows, form=query.form, fill=expanded.fill, window=at))
         except (MacroError, TimeError, FrameError) as error:
             return Result(None, "refused", str(error))
@@ -212,7 +215,7 @@ class Live:
             return Result(None, "too_long")
         except psycopg.Error as error:
             if _is_away(error):
-                log.warning("the database does not answer", error=type(error).__name__)
+                self._outage.goes_on(error)
                 return Result(None, "unreachable")
             return Result(None, "refused", error.diag.message_primary or type(error).__name__)
         except Exception as fault:

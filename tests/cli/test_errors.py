@@ -1,11 +1,23 @@
 """Whoever errs is told what, where and the next step in one line, without a traceback."""
 
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
+
+import pytest
 
 from deploy.local.stack import Stack
 from opd_sdk.errors import NotConnected
 from services.cli.context import complain
-from tests.cli.conftest import Warroom, one_line
+from tests.cli.conftest import ROOT, Warroom, one_line
+
+_NOWHERE = {
+    "WARROOM_NATS_URL": "nats://127.0.0.1:9",
+    "WARROOM_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
+}
 
 
 def test_no_hub_was_started(tmp_path: Path) -> None:
@@ -14,13 +26,29 @@ def test_no_hub_was_started(tmp_path: Path) -> None:
 
 
 def test_servers_that_do_not_answer(tmp_path: Path) -> None:
-    nowhere = {
-        "WARROOM_NATS_URL": "nats://127.0.0.1:9",
-        "WARROOM_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
-    }
-    assert "NATS at 127.0.0.1:9 does not answer" in one_line(Warroom(tmp_path)("status", **nowhere))
-    line = one_line(Warroom(tmp_path)("verify", **nowhere))
+    assert "NATS at 127.0.0.1:9 does not answer" in one_line(Warroom(tmp_path)("status", **_NOWHERE))
+    line = one_line(Warroom(tmp_path)("verify", **_NOWHERE))
     assert "database does not answer" in line
+
+
+def test_a_wall_without_a_hub_says_once_what_to_do(tmp_path: Path) -> None:
+    words = ("--state", str(tmp_path), "dashboards", "preview")
+    command = [sys.executable, "-m", "services.cli", *words]
+    with subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **_NOWHERE}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as wall:
+        assert wall.stdout is not None
+        address = wall.stdout.readline().split()[-1]
+        # The broker is tried each second: what is asked twice of the database lasts for several attempts.
+        for _ in range(2):
+            with pytest.raises(urllib.error.HTTPError, match="503"):
+                urllib.request.urlopen(f"{address}healthz", timeout=60)  # noqa: S310 - ours
+        wall.terminate()
+        told = wall.stdout.read().splitlines()
+    assert len(told) == 2, told
+    for what in ("the broker does not answer", "the database does not answer"):
+        (line,) = (line for line in told if what in line)
+        assert "start it with: warroom up" in line
 
 
 def test_unknown_things_are_named(warroom: Warroom, tmp_path: Path) -> None:

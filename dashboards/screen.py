@@ -48,9 +48,7 @@ def uid_of(uid: str, lang: Lang) -> str:
 class Screen:
     """Collects variables and panels; `build` gives the dashboard."""
 
-    def __init__(
-        self, uid: str, about: Words, lang: Lang, catalogue: Catalogue, *, since: str, until: str = "now", refresh: str
-    ) -> None:
+    def __init__(self, uid: str, about: Words, lang: Lang, catalogue: Catalogue, *, since: str, refresh: str) -> None:
         self.lang: Lang = lang
         self.catalogue = catalogue
         self._uid = uid
@@ -63,7 +61,7 @@ class Screen:
             .tags(["warroom", lang])
             .timezone(catalogue.city.timezone)
             .week_start("monday")
-            .time(since, until)
+            .time(since, "now")
             .timepicker(TimePicker().refresh_intervals(["5s", "10s", "30s", "1m", "5m"]))
             .refresh(refresh)
             .tooltip(DashboardCursorSync.CROSSHAIR)

@@ -8,7 +8,7 @@ from dashboards.panels import Column, figures, lines, map_of, rows
 from dashboards.places import choose_limit, places
 from dashboards.screen import Screen
 from dashboards.sources import shared
-from dashboards.words import HIDDEN, Lang, Words, same
+from dashboards.words import FEW_OR_NONE, HIDDEN, Lang, Words, same
 from opd_schemas.catalogue import Catalogue
 
 UID = "warroom-visits"
@@ -34,7 +34,7 @@ def build(lang: Lang, catalogue: Catalogue) -> Dashboard:
 
 def _figures(screen: Screen) -> None:
     minute = look.unit("minutes", screen.lang)
-    hidden = look.instead_of_null(screen.say(HIDDEN))
+    hidden, few = look.instead_of_null(screen.say(HIDDEN)), look.instead_of_null(screen.say(FEW_OR_NONE))
     screen.add(
         (0, 0, 14, 5),
         figures(),
@@ -44,9 +44,9 @@ def _figures(screen: Screen) -> None:
         source=screen.sql("visits.wait_now"),
         columns=(
             Column("waiting", Words("Menunggu sekarang", "Waiting now"), unit=look.COUNT, decimals=0, mappings=hidden),
-            Column("median_min", Words("Tunggu p50", "Wait p50"), unit=minute, decimals=0),
-            Column("p90_min", Words("Tunggu p90", "Wait p90"), unit=minute, decimals=0),
-            Column("within_share", Words("Tepat waktu", "In time"), unit="percentunit", decimals=0),
+            Column("median_min", Words("Tunggu p50", "Wait p50"), unit=minute, decimals=0, mappings=few),
+            Column("p90_min", Words("Tunggu p90", "Wait p90"), unit=minute, decimals=0, mappings=few),
+            Column("within_share", Words("Tepat waktu", "In time"), unit="percentunit", decimals=0, mappings=few),
         ),
     )  # fmt: skip
     screen.add(
@@ -58,8 +58,8 @@ def _figures(screen: Screen) -> None:
         source=screen.sql("visits.shares"),
         columns=(
             Column("registered", Words("Didaftar", "Registered"), unit=look.COUNT, decimals=0, mappings=hidden),
-            Column("referred_share", Words("Dirujuk", "Referred"), unit="percentunit", decimals=1),
-            Column("online_share", Words("Daftar daring", "Online"), unit="percentunit", decimals=0),
+            Column("referred_share", Words("Dirujuk", "Referred"), unit="percentunit", decimals=1, mappings=few),
+            Column("online_share", Words("Daftar daring", "Online"), unit="percentunit", decimals=0, mappings=few),
         ),
     )  # fmt: skip
 
@@ -98,10 +98,10 @@ def _map(screen: Screen, table: int) -> None:
         (14, 5, 10, 17),
         map_of("median_min", screen.say(Words("Tempat layanan", "Places of service"))),
         title=Words("Peta lama tunggu (p50)", "Map of waiting time (p50)"),
-        about=Words("Warna: median lama tunggu; abu-abu: belum ada. Tempat yang belum berkoordinat di katalog tidak "
-                    "tampak. Sumber: wall.unit.",
-                    "Colour: median wait; grey: none yet. Places without coordinates in the catalogue are not shown. "
-                    "Source: wall.unit."),
+        about=Words("Warna: median lama tunggu; abu-abu: sedikit kasus atau nihil. Tempat yang belum "
+                    "berkoordinat di katalog tidak tampak. Sumber: wall.unit.",
+                    "Colour: median wait; grey: few cases or none. Places without coordinates in the "
+                    "catalogue are not shown. Source: wall.unit."),
         source=shared(table),
         columns=(
             Column("name", Words("Tempat", "Place")),

@@ -104,5 +104,7 @@ REFUSALS = {
 YES_NO = {"true": Words("✓ sudah", "✓ yes"), "false": Words("✗ belum", "✗ not yet")}
 #: A count of health cases that is too small to be shown.
 HIDDEN = Words("1–4 (disamarkan)", "1–4 (hidden)")
+#: A figure of health cases that has too few of them, or none.
+FEW_OR_NONE = Words("– (sedikit/nihil)", "– (few or none)")
 NO_DATA = Words("Belum ada data", "No data yet")
 NO_PULSE = Words("Hub belum berdetak", "No pulse of the hub yet")

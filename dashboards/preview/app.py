@@ -153,7 +153,9 @@ class Preview:
 
     def _find(self, request: Request) -> Dashboard:
         if (dashboard := self._library.dashboards.get(request.path_params["uid"])) is None:
-            raise HTTPException(404, "there is no such dashboard")
+            raise HTTPException(
+                404, "Dashboard ini tidak ada; buka / untuk semuanya. / No such dashboard; open / for all."
+            )
         return dashboard
 
     async def _chosen(self, request: Request, dashboard: Dashboard) -> tuple[City, list[Choice]]:
@@ -174,7 +176,11 @@ class Preview:
 
 
 async def _too_many(_: Request, __: Exception) -> Response:
-    return PlainTextResponse("too many different views are looked at; close some, and wait a moment", 503)
+    return PlainTextResponse(
+        "Terlalu banyak tampilan berbeda dibuka; tutup sebagian, tunggu sebentar."
+        " / Too many different views are open; close some, and wait a moment.",
+        503,
+    )
 
 
 def create_app(settings: Settings, folder: Path = JSON, *, hosts: Sequence[str] = ("*",)) -> Starlette:
@@ -251,7 +257,11 @@ def _dated(fresh: Freshness) -> dict[str, object]:
 def _city(result: Result) -> City:
     rows = [] if result.frame is None else orjson.loads(result.frame)["rows"]
     if not rows:
-        raise HTTPException(503, "the database does not answer, or has no catalogue yet")
+        raise HTTPException(
+            503,
+            "Basis data tidak menjawab, atau belum ada katalog; periksa: warroom status."
+            " / The database does not answer, or has no catalogue yet; see: warroom status.",
+        )
     return City(*rows[0])
 
 

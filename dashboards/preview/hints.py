@@ -2,23 +2,31 @@
 
 import asyncio
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import nats
 import nats.errors
+import structlog
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from dashboards.preview.outage import Outage
 from opd_schemas import subjects
 
 _RETRY_S = 1.0
+log = structlog.get_logger("preview")
 
 
 async def listen(url: str, hint: Callable[[], None]) -> None:
     """Run as a task for the life of the process; it connects for ever, from the first attempt on."""
-    outage = Outage("the broker")
+    outage = Outage(f"the broker at {urlsplit(url).netloc.rpartition('@')[2]}")
+    client: Client | None = None
 
     async def complain(error: Exception) -> None:
-        outage.goes_on(error)
+        if client is not None and client.is_connected:
+            log.warning("the broker refuses something", cause=str(error))
+        else:
+            outage.goes_on(str(error) or type(error).__name__)
 
     async def reconnected() -> None:
         outage.is_over()

@@ -15,10 +15,11 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
+from psycopg_pool import PoolTimeout
 
 from dashboards.macros import MacroError, Variable, expand, interval_for
 from dashboards.preview.frame import FrameError, frame
-from dashboards.preview.outage import Outage
+from dashboards.preview.outage import Outage, pool_log
 from dashboards.preview.timerange import TimeError, window
 from services.db import Pool, load
 
@@ -215,7 +216,7 @@ class Live:
             return Result(None, "too_long")
         except psycopg.Error as error:
             if _is_away(error):
-                self._outage.goes_on(error)
+                self._outage.goes_on(pool_log.cause if isinstance(error, PoolTimeout) else str(error))
                 return Result(None, "unreachable")
             return Result(None, "refused", error.diag.message_primary or type(error).__name__)
         except Exception as fault:

@@ -232,7 +232,10 @@ function listen(uid, query) {
 
 async function fetched(path) {
   const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(BEATS_LOST_MS) });
-  if (!response.ok) throw Object.assign(new Error(await response.text()), { final: response.status < 500 });
+  if (!response.ok) {
+    const told = await response.text();
+    throw Object.assign(new Error(told), { told, final: response.status < 500 });
+  }
   return response.json();
 }
 
@@ -252,7 +255,7 @@ async function load(uid = decodeURIComponent(location.pathname.split("/d/")[1] ?
     if (own !== turn) return;
     playlist = found;
     uid ||= (playlist.find((one) => one.lang === asked.get("lang")) ?? playlist[0])?.uid;
-    if (!uid) throw Object.assign(new Error("no dashboards: run `make generate`"), { final: true });
+    if (!uid) throw Object.assign(new Error("Tidak ada dashboard; tulis dengan: / No dashboards; write some with: warroom dashboards build"), { final: true });
     const query = new URLSearchParams(
       [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("var-")),
     );
@@ -275,7 +278,7 @@ async function load(uid = decodeURIComponent(location.pathname.split("/d/")[1] ?
     lost();
     if (!shown)
       wall.replaceChildren(
-        make("div", { className: "said", textContent: error.final ? error.message : text().starting }),
+        make("div", { className: "said", textContent: error.final ? error.message : [text().starting, error.told].filter(Boolean).join(" ") }),
       );
     // What was shown once comes again: the server, or a proxy before it, may only be starting.
     if (shown || !error.final) again(uid);

@@ -8,6 +8,7 @@ from pathlib import Path
 import uvicorn
 
 from dashboards.preview.app import JSON, create_app
+from dashboards.preview.outage import pool_log
 from services.settings import Settings
 
 
@@ -15,8 +16,7 @@ def serve(settings: Settings, listening: socket.socket, folder: Path = JSON) -> 
     """Serve until the process is asked to stop. On this machine's own address only this machine's names lead here."""
     own = ip_address(listening.getsockname()[0]).is_loopback
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    # That the database is away is said once and in one line, see outage.py.
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    logging.getLogger("psycopg.pool").addFilter(pool_log)
     config = uvicorn.Config(
         create_app(settings, folder, hosts=("127.0.0.1", "localhost") if own else ("*",)),
         # In C: a change goes to every browser.

@@ -16,7 +16,10 @@ class UnknownValue(Exception):
     """A value that is none of the variable's options: it never reaches a query."""
 
     def __init__(self, name: str, value: str) -> None:
-        super().__init__(f"{name} has no value {value!r}")
+        super().__init__(
+            f"{name} tidak mengenal {value!r}; pilih dari daftarnya."
+            f" / {name} has no value {value!r}; choose from its list."
+        )
 
 
 @dataclass(frozen=True)

@@ -137,8 +137,10 @@ def _refused_password(grafana: Grafana, source: DataSource, found: FoundDataSour
 def _create_data_source(grafana: Grafana, source: DataSource) -> None:
     if source.password is None:
         raise errors.PasswordMissing(source.UID, source.user)
+    wanted = source.settings()
+    json_data = {**wanted["jsonData"], **source.FIRST}
     secret = {"password": source.password}
-    grafana.create_data_source({"uid": source.UID, **source.settings(), "secureJsonData": secret})
+    grafana.create_data_source({"uid": source.UID, **wanted, "jsonData": json_data, "secureJsonData": secret})
 
 
 def _replace_data_source(grafana: Grafana, source: DataSource, found: FoundDataSource) -> None:

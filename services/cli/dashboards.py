@@ -189,8 +189,8 @@ def _token(own: Context, text: str) -> str:
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise _wrong(
             own,
-            "token kosong, atau memuat tanda yang tidak ada dalam token Grafana",
-            "the token is empty, or has characters that no token of Grafana has",
+            "token kosong, atau memuat tanda yang tak ada dalam token Grafana; salin lagi dari akun layanannya",
+            "the token is empty, or has characters that no token of Grafana has; copy it again from its account",
         )
     return token
 

@@ -32,7 +32,14 @@ def tell_drift(own: Context, found: Sequence[Finding]) -> None:
         tell(say(f"Semua {len(found)} sama dengan yang tercatat.", f"All {len(found)} are as committed."))
         return
     tell(say(f"{len(apart)} dari {len(found)} berbeda.", f"{len(apart)} of {len(found)} differ."))
-    if any(finding.write for finding in apart):
+    if any(finding.provisioned for finding in apart):
+        tell(
+            say(
+                "Yang disediakan dari berkas: perbarui berkasnya di samping Grafana, lihat deploy/grafana/README.md.",
+                "Provisioned ones: renew their files beside Grafana, see deploy/grafana/README.md.",
+            )
+        )
+    elif any(finding.write for finding in apart):
         tell(say("Samakan dengan: warroom dashboards publish", "Bring into line with: warroom dashboards publish"))
     if any(finding.state is State.SURPLUS for finding in apart):
         tell(say("Yang berlebih: hapus di Grafana bila tidak dipakai.", "Surplus ones: delete in Grafana if unused."))

@@ -81,13 +81,9 @@ def test_every_panel_says_what_it_is(panel: Panel) -> None:
 
 @_EACH
 def test_variables_stand_quoted_only(panel: Panel) -> None:
-    names = [each["name"] for each in panel.dashboard.get("templating", {}).get("list", [])]
-    sql = panel.sql or ""
-    for name in names:
-        bare = sql.replace("${" + name + ":sqlstring}", "")
-        assert f"${name}" not in bare
-        assert "${" + name not in bare
-    assert "${" not in "".join(part.partition(":sqlstring}")[2] for part in sql.split("${")[1:])
+    names = {each["name"] for each in panel.dashboard.get("templating", {}).get("list", [])}
+    used = re.findall(r"\$(?!__)(?:\{[^}]*\}?|\w+)", panel.sql or "")
+    assert set(used) <= {"${" + name + ":sqlstring}" for name in names}
 
 
 def _units(panel: Panel) -> set[str]:
@@ -106,6 +102,7 @@ def test_units_neither_shorten_a_figure_nor_follow_the_browsers_language(panel: 
 
 #: Counts that are NULL where they are hidden, on panels where NULL would else be drawn in the words of an empty panel.
 _MAY_BE_HIDDEN = {"visit_waiting", "registered", "referred"}
+_OF_FEW_OR_NONE = {"referred_share", "online_share", "median_min", "p90_min", "within_share"}
 
 
 @_EACH
@@ -116,6 +113,17 @@ def test_what_is_hidden_is_not_called_absent(panel: Panel) -> None:
         mappings = next(each["value"] for each in override["properties"] if each["id"] == "mappings")
         (null,) = [each["options"]["result"]["text"] for each in mappings if each["options"].get("match") == "null"]
         assert null.startswith("1–4")
+
+
+@_EACH
+def test_shares_and_waits_of_few_visits_are_not_called_absent(panel: Panel) -> None:
+    if panel.dashboard["uid"].removesuffix("-en") != "warroom-visits" or panel.body["type"] != "stat":
+        return
+    for override in panel.body["fieldConfig"]["overrides"]:
+        if override["matcher"]["options"] in _OF_FEW_OR_NONE:
+            (mappings,) = [each["value"] for each in override["properties"] if each["id"] == "mappings"]
+            assert mappings[0]["options"]["match"] == "null"
+            assert mappings[0]["options"]["result"]["text"].startswith("– (")
 
 
 @_EACH

@@ -181,7 +181,8 @@ def test_the_provisioned_data_source_is_the_one_of_the_dashboards(services: dict
     (source,) = _yaml(path)["datasources"]
     assert (source["uid"], source["type"], source["name"]) == (DataSource.UID, DataSource.TYPE, DataSource.NAME)
     assert source["user"] == "grafana_reader"
-    assert source["jsonData"]["timescaledb"] is True
+    named = DataSource(source["url"], "$WARROOM_DATABASE_NAME", "grafana_reader", "$WARROOM_DATABASE_SSLMODE", None)
+    assert source["jsonData"] == {**named.settings()["jsonData"], **DataSource.FIRST}
     assert source["editable"] is False
     asked = set(re.findall(r"\$(\w+)", path.read_text(encoding="utf-8")))
     assert asked <= services["grafana"]["environment"].keys()

@@ -204,6 +204,16 @@ def test_an_error_cuts_the_list_for_machines_short(fake: FakeGrafana, command: C
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_check_does_not_advise_what_publish_refuses(fake: FakeGrafana, command: Command) -> None:
+    command()
+    uid = DASHBOARDS[0].uid
+    fake.dashboards[uid].provisioned = True
+    fake.edit(uid, lambda content: content.update(title="Ubahan"))
+    told = command("--check").stdout
+    assert "Provisioned ones: renew their files" in told
+    assert "Bring into line" not in told
+
+
 def test_names_are_never_wrapped(fake: FakeGrafana, command: Command, folder: Path) -> None:
     long = {**DASHBOARDS[0].content, "uid": "warroom-" + "x" * 32, "title": "Pelayanan " * 9}
     (folder / "id" / "long.json").write_text(json.dumps(long), encoding="utf-8")

@@ -46,7 +46,9 @@ def test_the_data_source_is_the_database_as_its_reader(fake: FakeGrafana, api: G
         "db.kota.example:5432",
         "grafana_reader",
     )
-    assert there["jsonData"] == {"database": "warroom", "sslmode": "require", "timescaledb": True}
+    # Grafana's own default would be a hundred connections, and the role may have twenty.
+    pool = {"postgresVersion": 1700, "maxOpenConns": 15, "maxIdleConns": 10, "connMaxLifetime": 14400}
+    assert there["jsonData"] == {"database": "warroom", "sslmode": "require", "timescaledb": True, **pool}
     assert fake.passwords == {"warroom-timescaledb": "the right one"}
 
 

@@ -196,6 +196,11 @@ def test_the_reader_is_at_home_in_one_database_only(database: Database) -> None:
             psycopg.connect(url, dbname=other)
 
 
+def _connect_more(stack: ExitStack, url: str, times: int) -> None:
+    for _ in range(times):
+        stack.enter_context(psycopg.connect(url))
+
+
 def test_no_more_readers_than_the_limit(database: Database) -> None:
     """The limit is of the whole server: other databases' readers, and one that hung up a moment ago, count too."""
     url = database.url_for("grafana_reader")
@@ -206,8 +211,7 @@ def test_no_more_readers_than_the_limit(database: Database) -> None:
         )
         while readers != 20:
             with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
-                for _ in range(21):
-                    stack.enter_context(psycopg.connect(url))
+                _connect_more(stack, url, 21)
             ((readers,),) = superuser.execute(_READERS).fetchall()
             assert readers <= 20
 

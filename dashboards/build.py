@@ -3,16 +3,21 @@
 """
 
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
-
-from dashboards import agency, city_wall, hub_health, ledger, permits, queues, visits
-from dashboards.screen import TITLES, uid_of
 from dashboards.words import LANGUAGES, Lang, Words
 from opd_schemas.catalogue import Catalogue
 from services.catalogue import load
+
+with warnings.catch_warnings():
+    # On import the SDK advises the second form of dashboards, which Grafana 10 and 11 do not read.
+    warnings.filterwarnings("ignore", "Prefer using dashboardv2", DeprecationWarning)
+    from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+    from dashboards import agency, city_wall, hub_health, ledger, permits, queues, visits
+    from dashboards.screen import TITLES, uid_of
 
 _DASHBOARDS = (city_wall, queues, permits, visits, agency, ledger, hub_health)
 #: What the kiosk shows in turn, and for how long.

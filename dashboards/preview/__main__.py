@@ -1,7 +1,12 @@
-"""`python -m dashboards.preview`: the wall preview on the address of WARROOM_HTTP_HOST and WARROOM_HTTP_PORT."""
+"""`python -m dashboards.preview`: the wall preview on the address of WARROOM_HTTP_HOST and WARROOM_HTTP_PORT, of the
+dashboards in WARROOM_DASHBOARDS; without it those of the ready city.
+"""
 
+import os
 import socket
+from pathlib import Path
 
+from dashboards.preview.app import JSON
 from dashboards.preview.serve import serve
 from services.settings import Settings
 
@@ -9,4 +14,4 @@ settings = Settings()
 with socket.socket() as listening:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind((settings.http_host, settings.http_port))
-    serve(settings, listening)
+    serve(settings, listening, Path(os.environ.get("WARROOM_DASHBOARDS", JSON)))

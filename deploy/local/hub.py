@@ -1,6 +1,8 @@
 """The whole hub on one machine: the stack's servers, a migrated database, streams, a catalogue, and the services."""
 
 import asyncio
+import hashlib
+import shutil
 import sys
 import time
 import urllib.request
@@ -60,8 +62,13 @@ def in_force(database_url: str) -> Catalogue | None:
     return Catalogue.model_validate(row[1]) if row else None
 
 
-def programs(stack: Stack, endpoints: Endpoints, *, aggregators: int = 1) -> list[Program]:
-    """The services as supervised programs, each with the least rights that do; workers are numbered from the second."""
+def programs(
+    stack: Stack, endpoints: Endpoints, *, aggregators: int = 1, dashboards: Path | None = None
+) -> list[Program]:
+    """The services as supervised programs, each with the least rights that do; workers are numbered from the second.
+
+    `dashboards` is the folder that the preview shows; None are those of the ready city.
+    """
     workers = [f"{AGGREGATOR}-{number}" if number > 1 else AGGREGATOR for number in range(1, aggregators + 1)]
     return [
         Program(
@@ -83,9 +90,25 @@ def programs(stack: Stack, endpoints: Endpoints, *, aggregators: int = 1) -> lis
                 "WARROOM_NATS_URL": endpoints.nats_url_for("viewer"),
                 "WARROOM_DATABASE_URL": endpoints.database_url_for("grafana_reader"),
                 "WARROOM_HTTP_PORT": str(stack.port(PREVIEW)),
+                **({"WARROOM_DASHBOARDS": str(dashboards)} if dashboards is not None else {}),
             },
         )
     ]
+
+
+def write_dashboards(state: Path, catalogue: Catalogue) -> Path:
+    """Write the dashboards of a catalogue beside the stack's data.
+
+    The folder has another name for another catalogue: so a preview that shows the last one is started anew.
+    """
+    from dashboards.build import write
+
+    folder = (state / "dashboards" / hashlib.sha256(catalogue.model_dump_json().encode()).hexdigest()[:12]).resolve()
+    write(catalogue, folder)
+    for other in folder.parent.iterdir():
+        if other != folder:
+            shutil.rmtree(other)
+    return folder
 
 
 def preview_url(stack: Stack) -> str:
@@ -108,7 +131,8 @@ def up(state: Path, folder: Path | None, *, aggregators: int = 1) -> Endpoints:
         prepare(endpoints, stored)
     # Only now: a catalogue that the database refuses must not change who may publish.
     endpoints = stack.reconfigure(list(stored.applications()))
-    services = programs(stack, endpoints, aggregators=aggregators)
+    shown = write_dashboards(state, stored)
+    services = programs(stack, endpoints, aggregators=aggregators, dashboards=shown)
     stack.add_programs(services)
     _stop_surplus(stack, {service.name for service in services})
     for service in services:

@@ -6,7 +6,6 @@ every start of `warroom` would pay.
 
 import os
 import socket
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -43,10 +42,8 @@ def build(
 ) -> None:
     """Write the dashboards of a city's own catalogue, in both languages, for provisioning and for `publish`."""
     own: Context = context.obj
-    with warnings.catch_warnings():
-        # On import the SDK advises the second form of dashboards, which Grafana 10 and 11 do not read.
-        warnings.filterwarnings("ignore", "Prefer using dashboardv2", DeprecationWarning)
-        from dashboards.build import write
+    from dashboards.build import write
+
     found = load(catalogue)
     try:
         count = write(found, output)
@@ -127,7 +124,7 @@ def preview(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     from_: From = COMMITTED,
 ) -> None:
-    """Show dashboards in a browser without a Grafana; `warroom up` does so with the ready city's. Ctrl-C ends it."""
+    """Show dashboards in a browser without a Grafana; `warroom up` does so with the catalogue's own. Ctrl-C ends it."""
     from dashboards.preview.serve import serve
 
     own: Context = context.obj

@@ -4,14 +4,17 @@ The pictures are in the run's temporary folder, `screens*/`.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from dashboards.preview.app import JSON
 from dashboards.preview.model import read
+from dashboards.words import DIMENSIONS, STATUSES
 from services.catalogue import load
 from simulator.run import run
 from tests.hubs import RunningHub, running_hub
@@ -85,6 +88,59 @@ async def test_nothing_is_cut_or_covered(
     faults = await page.evaluate(FAULTS, least)
     refused = await page.locator(".problem").all_text_contents()
     assert (faults, refused) == ([], [])
+
+
+_WORST_FIRST = ["critical", "warning", "stale", "no_data", "ok"]
+_STATES = """
+SELECT k.dimension, k.programme, k.programme_id, n.status FROM wall.kpi k JOIN wall.kpi_now n USING (kpi)
+"""
+_WAITING = "SELECT (SELECT waiting FROM wall.open('queue')), (SELECT open FROM wall.open('permit'))"
+
+
+def city_wall_says(hub: RunningHub) -> dict[str, set[str]]:
+    """What each panel of the city wall must say, by its heading; of the statuses and services it is ''."""
+    with psycopg.connect(hub.endpoints.database_url_for("grafana_reader")) as wall:
+        states = wall.execute(_STATES).fetchall()
+        (now,) = wall.execute(_WAITING).fetchall()
+    count = Counter(status for *_, status in states)
+    says = {name.id: set[str]() for name in DIMENSIONS.values()}
+    for dimension, programme, name in {(dimension, programme, name) for dimension, programme, name, _ in states}:
+        of = [status for *place, status in states if place == [dimension, programme, name]]
+        worst = min(of, key=_WORST_FIRST.index)
+        says[DIMENSIONS[dimension].id].add(f"{name} {STATUSES[worst].id} {of.count(worst)}/{len(of)}")
+    says[""] = {f"{STATUSES[status].id} {count[status]}" for status in _WORST_FIRST}
+    says["Layanan saat ini"] = {f"Menunggu di antrean {now[0]}", f"Izin diproses {now[1]}"}
+    return says
+
+
+async def tiles_of(page: Page, number: int) -> set[str]:
+    """Each tile's words of one panel, with one space between them."""
+    texts = await page.locator(f'[data-panel="{number}"] .cell').all_inner_texts()
+    return {" ".join(text.split()) for text in texts}
+
+
+async def test_city_wall_says_what_the_wall_says(hub: RunningHub, page: Page, server: Server) -> None:
+    """Through shared answers, filters of rows and words for codes."""
+    panels = {each["id"]: each for each in read(JSON).dashboards["warroom-city-wall"].body["panels"]}
+    headed = {
+        panels[number - 1]["options"]["content"].removeprefix("## "): number
+        for number, each in panels.items()
+        if panels.get(number - 1, each)["type"] == "text"
+    }
+    headed |= {"": 3, "Layanan saat ini": 4}
+    await page.set_viewport_size({"width": 1920, "height": 1080})
+    await page.goto(server.url("/d/warroom-city-wall"))
+    await drawn(page)
+    for _ in range(40):
+        # A figure may change between the question to the one and to the other.
+        says = city_wall_says(hub)
+        shown = {heading: await tiles_of(page, headed[heading]) for heading in says}
+        if all(says[heading] <= shown[heading] for heading in says):
+            break
+        await asyncio.sleep(0.5)
+    assert [(heading, said) for heading in says for said in says[heading] - shown[heading]] == []
+    assert sum(len(tiles) for tiles in says.values()) > 15
+    assert all(len(shown[name.id]) == len(says[name.id]) for name in DIMENSIONS.values())
 
 
 def test_there_are_dashboards_to_look_at() -> None:

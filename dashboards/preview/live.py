@@ -15,7 +15,6 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
-from psycopg_pool import PoolTimeout
 
 from dashboards.macros import MacroError, Variable, expand, interval_for
 from dashboards.preview.frame import FrameError, frame
@@ -209,6 +208,7 @@ class Live:
                 cursor = await connection.cursor(binary=True).execute(expanded.sql.encode())
                 rows, description = await cursor.fetchall(), cursor.description or []
             self._outage.is_over()
+            pool_log.cause = ""
             found = orjson.dumps(frame(description, rows, form=query.form, fill=expanded.fill, window=at))
         except (MacroError, TimeError, FrameError) as error:
             return Result(None, "refused", str(error))
@@ -216,7 +216,7 @@ class Live:
             return Result(None, "too_long")
         except psycopg.Error as error:
             if _is_away(error):
-                self._outage.goes_on(pool_log.cause if isinstance(error, PoolTimeout) else str(error))
+                self._outage.goes_on(pool_log.cause or str(error))
                 return Result(None, "unreachable")
             return Result(None, "refused", error.diag.message_primary or type(error).__name__)
         except Exception as fault:

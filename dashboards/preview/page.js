@@ -233,8 +233,9 @@ function listen(uid, query) {
 async function fetched(path) {
   const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(BEATS_LOST_MS) });
   if (!response.ok) {
-    const told = await response.text();
-    throw Object.assign(new Error(told), { told, final: response.status < 500 });
+    // In words of the server's own, and not a page of a proxy before it.
+    const told = response.headers.get("content-type")?.startsWith("text/plain") ? await response.text() : "";
+    throw Object.assign(new Error(told || response.statusText), { told, final: response.status < 500 });
   }
   return response.json();
 }
@@ -255,7 +256,10 @@ async function load(uid = decodeURIComponent(location.pathname.split("/d/")[1] ?
     if (own !== turn) return;
     playlist = found;
     uid ||= (playlist.find((one) => one.lang === asked.get("lang")) ?? playlist[0])?.uid;
-    if (!uid) throw Object.assign(new Error("Tidak ada dashboard; tulis dengan: / No dashboards; write some with: warroom dashboards build"), { final: true });
+    if (!uid) {
+      const told = "Tidak ada dashboard; tulis dengan: / No dashboards; write some with: warroom dashboards build";
+      throw Object.assign(new Error(told), { final: true });
+    }
     const query = new URLSearchParams(
       [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("var-")),
     );
@@ -276,10 +280,10 @@ async function load(uid = decodeURIComponent(location.pathname.split("/d/")[1] ?
   } catch (error) {
     if (own !== turn) return;
     lost();
-    if (!shown)
-      wall.replaceChildren(
-        make("div", { className: "said", textContent: error.final ? error.message : [text().starting, error.told].filter(Boolean).join(" ") }),
-      );
+    if (!shown) {
+      const words = error.final ? error.message : [text().starting, error.told].filter(Boolean).join(" ");
+      wall.replaceChildren(make("div", { className: "said", textContent: words }));
+    }
     // What was shown once comes again: the server, or a proxy before it, may only be starting.
     if (shown || !error.final) again(uid);
   }

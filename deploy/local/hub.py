@@ -101,6 +101,7 @@ def write_dashboards(state: Path, catalogue: Catalogue) -> Path:
 
     The folder has another name for another catalogue: so a preview that shows the last one is started anew.
     """
+    # It takes a good part of a second, which only `up` need pay.
     from dashboards.build import write
 
     folder = (state / "dashboards" / hashlib.sha256(catalogue.model_dump_json().encode()).hexdigest()[:12]).resolve()

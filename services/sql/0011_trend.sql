@@ -1,5 +1,5 @@
--- KPIs at a moment beside their values some time before. Both moments are counted in one go, at little more than the
--- cost of one.
+-- KPIs at a moment beside their values some time before. Both moments are counted in one go, at less than the cost
+-- of two.
 
 -- As wall.kpi_at tells KPIs and values; `before` is the value at the moment `back` earlier, of a KPI in effect then too.
 CREATE FUNCTION wall.kpi_trend(at timestamptz, back interval)

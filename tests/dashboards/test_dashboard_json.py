@@ -115,15 +115,21 @@ def test_what_is_hidden_is_not_called_absent(panel: Panel) -> None:
         assert null.startswith("1–4")
 
 
-@_EACH
-def test_shares_and_waits_of_few_visits_are_not_called_absent(panel: Panel) -> None:
-    if panel.dashboard["uid"].removesuffix("-en") != "warroom-visits" or panel.body["type"] != "stat":
-        return
-    for override in panel.body["fieldConfig"]["overrides"]:
-        if override["matcher"]["options"] in _OF_FEW_OR_NONE:
-            (mappings,) = [each["value"] for each in override["properties"] if each["id"] == "mappings"]
-            assert mappings[0]["options"]["match"] == "null"
-            assert mappings[0]["options"]["result"]["text"].startswith("– (")
+@pytest.mark.parametrize("uid", ["warroom-visits", "warroom-visits-en"])
+def test_shares_and_waits_of_few_visits_are_not_called_absent(uid: str) -> None:
+    (visits,) = [each for each in dashboards() if each["uid"] == uid]
+    overrides = [
+        override
+        for panel in visits["panels"]
+        if panel["type"] == "stat"
+        for override in panel["fieldConfig"]["overrides"]
+        if override["matcher"]["options"] in _OF_FEW_OR_NONE
+    ]
+    assert {each["matcher"]["options"] for each in overrides} == _OF_FEW_OR_NONE
+    for override in overrides:
+        (mappings,) = [each["value"] for each in override["properties"] if each["id"] == "mappings"]
+        assert mappings[0]["options"]["match"] == "null"
+        assert mappings[0]["options"]["result"]["text"].startswith("– (")
 
 
 @_EACH

@@ -18,6 +18,11 @@
     const { left, right, top, bottom } = rect(word.namespaceURI.endsWith("svg") ? word : range);
     return { left, right, top: top + air, bottom: bottom - air };
   };
+  // What a table can be scrolled to is not cut; on a wall nobody scrolls.
+  const inView = (word) => {
+    const scroll = kiosk ? null : word.closest(".scroll");
+    return !scroll || (rect(word).top >= rect(scroll).top - 1 && rect(word).bottom <= rect(scroll).bottom + 1);
+  };
   panels.forEach((panel, at) => {
     const name = `panel ${panel.dataset.panel} ${panel.querySelector("h2")?.textContent ?? ""}`,
       box = rect(panel);
@@ -25,7 +30,7 @@
     for (const other of panels.slice(at + 1))
       if (!apart(box, rect(other))) faults.push(`${name} covers panel ${other.dataset.panel}`);
     const words = [...panel.querySelectorAll("b, span, td, th, h2, h3, p, .said, .more, .map text")].filter(
-      (word) => word.textContent.trim() && word.checkVisibility(),
+      (word) => word.textContent.trim() && word.checkVisibility() && inView(word),
     );
     const boxes = words.map(letters),
       dots = [...panel.querySelectorAll(".map circle")].map(rect);

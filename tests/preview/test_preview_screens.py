@@ -76,18 +76,24 @@ async def drawn(page: Page) -> None:
 
 @pytest.mark.parametrize("uid", UIDS)
 @pytest.mark.parametrize(
-    ("width", "height", "kiosk", "least"), [(1920, 1080, "?kiosk", 16), (390, 844, "", 12)], ids=["wall", "telephone"]
+    ("name", "width", "height", "least"),
+    [("wall", 1920, 1080, 16), ("desk", 1920, 1080, 12), ("telephone", 390, 844, 12)],
 )
 async def test_nothing_is_cut_or_covered(
-    page: Page, server: Server, pictures: Path, uid: str, width: int, height: int, kiosk: str, least: int
+    page: Page, server: Server, pictures: Path, uid: str, name: str, width: int, height: int, least: int
 ) -> None:
+    kiosk = name == "wall"
+    rows = [each["id"] for each in read(JSON).dashboards[uid].body["panels"] if each["type"] == "row"]
     await page.set_viewport_size({"width": width, "height": height})
-    await page.goto(server.url(f"/d/{uid}{kiosk}"))
+    # At a desk and on a telephone with all rows opened.
+    await page.goto(server.url(f"/d/{uid}?" + ("kiosk" if kiosk else "&".join(f"row={row}" for row in rows))))
     await drawn(page)
-    await page.screenshot(path=pictures / f"{uid}-{width}.png", full_page=not kiosk)
+    await page.screenshot(path=pictures / f"{uid}-{name}.png", full_page=not kiosk)
     faults = await page.evaluate(FAULTS, least)
     refused = await page.locator(".problem").all_text_contents()
     assert (faults, refused) == ([], [])
+    # Where there is room to scroll, nothing is left out.
+    assert kiosk or await page.locator(".more").all_text_contents() == []
 
 
 _WORST_FIRST = ["critical", "warning", "stale", "no_data", "ok"]

@@ -9,6 +9,7 @@ import nats.errors
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import StaleConnectionError
 
 from dashboards.preview.outage import Outage
 from opd_schemas import subjects
@@ -23,7 +24,8 @@ async def listen(url: str, hint: Callable[[], None]) -> None:
     client: Client | None = None
 
     async def complain(error: Exception) -> None:
-        if client is not None and client.is_connected:
+        # A connection that breaks is still called connected.
+        if client is not None and client.is_connected and not isinstance(error, StaleConnectionError | OSError):
             log.warning("the broker refuses something", cause=str(error))
         else:
             outage.goes_on(str(error) or type(error).__name__)

@@ -1,6 +1,7 @@
 """Grafana's macros and variables in SQL, expanded as its PostgreSQL data source does: what works here works there.
 
-Pure functions; the documented expansions are the test's data (`tests/preview/expansions.yaml`).
+The documented expansions are the test's data (`tests/preview/expansions.yaml`). Only a group of months or years asks
+the clock, as it does in Grafana.
 """
 
 import re
@@ -12,6 +13,7 @@ _MACRO = re.compile(r"\$([_a-zA-Z0-9]+)\(([^)]*)\)")
 _VARIABLE = re.compile(r"\$(\w+)|\[\[(\w+?)(?::(\w+))?\]\]|\$\{(\w+)(?::([^}]+))?\}")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _DAYS = re.compile(r"(\d+)([dw])")
+_MONTHS = re.compile(r"(\d+)([My])")
 #: What Grafana fills in of its own accord and we do not: unnoticed, it would work there and not here.
 _BUILT_IN = frozenset(
     {
@@ -179,10 +181,19 @@ class _Macros:
         return every
 
 
-def parse_interval(text: str) -> timedelta:
-    """`5m`, `1h30m`, `20ms`, or whole `7d`, `2w`, as Grafana takes them; months and years are refused: their
-    length is not fixed.
+def parse_interval(text: str, now: datetime | None = None) -> timedelta:
+    """`5m`, `1h30m`, `20ms`, or whole `7d`, `2w`, `1M`, `1y`, as Grafana takes them.
+
+    Months and years are as long as those that begin `now`, by default this moment: so it is in Grafana too. For months
+    of the calendar use date_trunc.
     """
+    if whole := _MONTHS.fullmatch(text):
+        now = (now or datetime.now(UTC)).astimezone(UTC)
+        months = int(whole[1]) * (12 if whole[2] == "y" else 1)
+        years, month = divmod(now.month - 1 + months, 12)
+        # A day that the month does not have goes on into the next.
+        first = now.replace(year=now.year + years, month=month + 1, day=1)
+        return first + timedelta(days=now.day - 1) - now
     if whole := _DAYS.fullmatch(text):
         return _UNITS[whole[2]] * int(whole[1])
     parts = _DURATION.findall(text)

@@ -7,7 +7,7 @@ const TEXTS = {
     stale: ["DATA LAMA", "stale"],
     since: ["sejak", "since"],
     columns: "kolom lagi",
-    rows: "baris lagi",
+    of: "dari",
     none: "Belum ada data",
     unreachable: "basis data tidak menjawab",
     silent: "hub tidak memberi tanda hidup",
@@ -29,7 +29,7 @@ const TEXTS = {
     stale: ["STALE"],
     since: ["since"],
     columns: "more columns",
-    rows: "more rows",
+    of: "of",
     none: "No data yet",
     unreachable: "the database does not answer",
     silent: "the hub gives no sign of life",
@@ -52,7 +52,8 @@ const GAP = 8,
   FIT_BELOW_ROWS = 40,
   BEATS_LOST_MS = 8000,
   RETRY_MS = 2000,
-  RESIZED_MS = 150;
+  RESIZED_MS = 150,
+  PAGE_MS = 10000;
 const TALL = { stat: 130, gauge: 180, timeseries: 240, geomap: 340 };
 
 const asked = new URLSearchParams(location.search);
@@ -67,8 +68,12 @@ let shown = null,
   playlist = null,
   retry = null,
   // Loads are numbered: one that is overtaken by a later one changes nothing.
-  turn = 0,
-  attemptedAt = 0;
+  attempt = 0,
+  attemptedAt = 0,
+  turnedAt = 0;
+// The page of each table that is longer than its panel; when its dashboard comes again it goes on from there.
+const turning = new Map(),
+  turns = (panel) => `${shown.dashboard.uid} ${panel.id}`;
 let opened = new Set(asked.getAll("row"));
 
 const text = () => TEXTS[shown?.lang ?? asked.get("lang")] ?? TEXTS.id;
@@ -247,13 +252,13 @@ function again(...uid) {
 }
 
 async function load(uid = decodeURIComponent(location.pathname.split("/d/")[1] ?? "")) {
-  const own = ++turn;
+  const own = ++attempt;
   attemptedAt = Date.now();
   source?.close();
   clearTimeout(retry);
   try {
     const found = await fetched("/dashboards");
-    if (own !== turn) return;
+    if (own !== attempt) return;
     playlist = found;
     uid ||= (playlist.find((one) => one.lang === asked.get("lang")) ?? playlist[0])?.uid;
     if (!uid) {
@@ -264,10 +269,11 @@ async function load(uid = decodeURIComponent(location.pathname.split("/d/")[1] ?
       [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("var-")),
     );
     const dashboard = await fetched(`/dashboards/${encodeURIComponent(uid)}?${query}`);
-    if (own !== turn) return;
+    if (own !== attempt) return;
     shown = dashboard;
     for (const row of opened) query.append("row", row);
     results = new Map();
+    turnPages();
     document.documentElement.lang = shown.lang;
     document.title = `${shown.dashboard.title} · ${shown.city.name}`;
     said("city").textContent = shown.city.name;
@@ -278,7 +284,7 @@ async function load(uid = decodeURIComponent(location.pathname.split("/d/")[1] ?
     renderAll();
     listen(uid, query);
   } catch (error) {
-    if (own !== turn) return;
+    if (own !== attempt) return;
     lost();
     if (!shown) {
       const words = error.final ? error.message : [text().starting, error.told].filter(Boolean).join(" ");
@@ -289,8 +295,17 @@ async function load(uid = decodeURIComponent(location.pathname.split("/d/")[1] ?
   }
 }
 
+// The panels whose page is another one now.
+function turnPages() {
+  turnedAt = Date.now();
+  const long = panels().filter((panel) => turning.has(turns(panel)));
+  for (const panel of long) turning.set(turns(panel), turning.get(turns(panel)) + 1);
+  return long;
+}
+
 function tick() {
   if (shown) said("clock").textContent = clock(new Date(), { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  if (shown && Date.now() - turnedAt > PAGE_MS) turnPages().forEach(render);
   // A connection that is dead without an error, such as over a network that fell silent.
   if (heardAt && Date.now() - Math.max(heardAt, attemptedAt) > BEATS_LOST_MS) {
     lost();

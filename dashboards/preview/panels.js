@@ -71,10 +71,11 @@ function spark(field, stroke) {
   );
 }
 
-// Nobody scrolls a wall: smaller letters to some extent, then whole columns and rows only, and how many are missing.
-function fit(box, scroll, table) {
+// Nobody scrolls a wall: smaller letters to some extent, then whole columns only, and rows page by page.
+function fit(panel, box, scroll, table) {
   const edge = box.getBoundingClientRect(),
     rows = [...table.tBodies[0].rows],
+    above = (row) => row.getBoundingClientRect().top,
     below = (row) => row.getBoundingClientRect().bottom;
   const isWide = () => table.scrollWidth > scroll.clientWidth + 1;
   scroll.style.overflow = "hidden";
@@ -87,6 +88,8 @@ function fit(box, scroll, table) {
     for (const row of table.rows) row.lastChild.remove();
   const columns = count - rows[0].cells.length,
     isLong = below(table) > edge.bottom;
+  const turned = turning.get(turns(panel)) ?? 0;
+  turning.delete(turns(panel));
   if (!isLong && !columns) return;
   // As wide as before: with fewer rows the letters would flow anew.
   const head = [...table.rows[0].cells],
@@ -95,12 +98,21 @@ function fit(box, scroll, table) {
   head.forEach((cell, at) => {
     cell.style.width = `${widths[at]}px`;
   });
-  const hidden = rows.filter((row) => below(row) > edge.bottom - parseFloat(getComputedStyle(box).fontSize) * 1.2);
-  for (const row of hidden) row.remove();
-  const more = [columns && `${columns} ${text().columns}`, hidden.length && `${hidden.length} ${text().rows}`].filter(
-    Boolean,
-  );
-  box.append(make("div", { className: "more", textContent: `+ ${more.join(", ")}` }));
+  const room = edge.bottom - parseFloat(getComputedStyle(box).fontSize) * 1.2 - above(rows[0]),
+    pages = [[]];
+  for (const row of rows) {
+    if (pages.at(-1).length && below(row) - above(pages.at(-1)[0]) > room) pages.push([]);
+    pages.at(-1).push(row);
+  }
+  if (pages.length > 1) turning.set(turns(panel), turned);
+  const page = pages[turned % pages.length],
+    first = rows.indexOf(page[0]) + 1;
+  for (const row of rows) if (!page.includes(row)) row.remove();
+  const told = [
+    pages.length > 1 && `${first}–${first + page.length - 1} ${text().of} ${rows.length}`,
+    columns && `+ ${columns} ${text().columns}`,
+  ].filter(Boolean);
+  box.append(make("div", { className: "more", textContent: told.join(", ") }));
 }
 
 // Plotly takes some HTML in names.
@@ -232,7 +244,7 @@ const PANELS = {
     if (panel.options?.showHeader === false) table.tHead.remove();
     const scroll = make("div", { className: "scroll" }, table);
     box.replaceChildren(scroll);
-    if (document.body.classList.contains("kiosk") && !phone()) fit(box, scroll, table);
+    if (document.body.classList.contains("kiosk") && !phone()) fit(panel, box, scroll, table);
   },
 
   timeseries(panel, box, fields, span) {

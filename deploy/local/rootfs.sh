@@ -1,11 +1,11 @@
 #!/bin/sh
 # The files of PostgreSQL 17 with TimescaleDB, taken from Debian trixie's own packages into a cache folder, whose path is
-# printed. Only what the server opens is kept: 80 MB of 440. Nothing of the host is changed, and no mirror is named.
+# printed. Only what the server opens is kept, and psql: 80 MB of 440. Nothing of the host is changed, and no mirror is named.
 set -eu
 
 release=trixie
 major=17
-recipe=1 # raise it with every change of this file: each recipe has its own folder
+recipe=2 # raise it with every change of this file: each recipe has its own folder
 
 fail() {
     echo "rootfs: $1" >&2
@@ -41,13 +41,14 @@ mkdir "$work/root"
         $release - 2>"$work/log" || touch "$work/failed"
 } | tar -x -C "$work/root" --no-same-owner --wildcards --no-wildcards-match-slash \
     --exclude='libLLVM*' --exclude='libz3.*' --exclude='libperl.*' --exclude='libdb-*' --exclude='libgcrypt.*' \
-    --exclude='libmvec.*' --exclude='libsepol.*' --exclude='libpcre2-*' --exclude='libreadline.*' \
+    --exclude='libmvec.*' --exclude='libsepol.*' --exclude='libpcre2-*' \
     --exclude='timescaledb--*--*' \
     './usr/bin/dash' './usr/bin/sh' \
     './usr/lib*/ld-linux*' \
     './usr/lib/*-linux-gnu/*.so*' \
     "./usr/lib/postgresql/$major/bin/postgres" \
     "./usr/lib/postgresql/$major/bin/initdb" \
+    "./usr/lib/postgresql/$major/bin/psql" \
     "./usr/lib/postgresql/$major/lib/*.so" \
     "./usr/share/postgresql/$major/*.*" \
     "./usr/share/postgresql/$major/extension/*" \

@@ -1,5 +1,6 @@
 """Macros and variables against Grafana's documented expansions, its intervals, and its relative times."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,28 @@ def test_expands_as_documented(case: dict[str, Any]) -> None:
         assert (found.fill.every.total_seconds(), found.fill.value, found.fill.previous) == (
             case["fill"]["every_s"], case["fill"]["value"], case["fill"].get("previous", False),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "now", "days"),
+    [
+        ("1M", "2026-02-10", 28),
+        ("2M", "2026-12-10", 31 + 31),
+        # The 31st of February is the 3rd of March.
+        ("1M", "2027-01-31", 31),
+        ("13M", "2026-01-01", 365 + 31),
+        ("1y", "2026-06-01", 365),
+        ("1y", "2027-06-01", 366),
+        ("1y", "2028-02-29", 366),
+    ],
+)
+def test_months_and_years_are_as_long_as_those_that_begin_now(text: str, now: str, days: int) -> None:
+    assert parse_interval(text, datetime.fromisoformat(f"{now}T05:01:17+00:00")) == timedelta(days=days)
+
+
+def test_a_group_of_months_is_taken() -> None:
+    (seconds,) = re.findall(r"'(\d+)\.000s'", expand("$__timeGroup(t, '1M')", WINDOW, timedelta(minutes=1)).sql)
+    assert 28 <= int(seconds) / 86_400 <= 31
 
 
 def test_a_fraction_of_a_second_is_written_without_zeros_at_its_end() -> None:

@@ -106,7 +106,10 @@ async def test_a_faulty_query_is_one_kind_line_and_costs_no_other_panel(server: 
     await expect(page.locator(".problem")).to_have_count(1)
 
 
-async def test_every_kind_of_panel_is_drawn_with_nothing_from_elsewhere(server: Server, page: Page) -> None:
+async def test_every_kind_of_panel_is_drawn_with_nothing_from_elsewhere(
+    hub: RunningHub, server: Server, page: Page
+) -> None:
+    await issue(hub, "E-001")
     heard: list[str] = []
     page.on("request", lambda request: heard.append(request.url))
     page.on("console", lambda message: heard.append(f"console: {message.text}") if message.type == "error" else None)
@@ -258,6 +261,27 @@ async def test_a_playlist_turns_from_one_dashboard_to_the_next(server: Server, p
     await expect(page.locator("#title")).to_have_text("Dinding")
     await expect(page.locator("#title")).to_have_text("Kedua")
     await expect(page.locator("#title")).to_have_text("Dinding")
+
+
+async def test_a_table_that_is_longer_than_its_panel_turns_its_pages(server: Server, page: Page) -> None:
+    await page.goto(server.url("/d/long?kiosk"))
+    words, rows = tile(page, 1).locator(".more"), tile(page, 1).locator("tbody tr")
+    await expect(words).to_have_text(re.compile(r"^1–\d+ dari 60$"))
+    first = await rows.all_text_contents()
+    last = int(re.findall(r"\d+", await words.inner_text())[1])
+    assert first == [str(number) for number in range(1, last + 1)]
+    # By itself.
+    await expect(words).to_have_text(re.compile(rf"^{last + 1}–\d+ dari 60$"))
+    assert (await rows.all_text_contents())[0] == str(last + 1)
+    # It goes on from there when its dashboard comes again.
+    await page.evaluate("load('first')")
+    await expect(page.locator("#title")).to_have_text("Dinding")
+    await page.evaluate("load('long')")
+    await expect(words).to_have_text(re.compile(rf"^{2 * last + 1}–\d+ dari 60$"))
+    # Where one can scroll there is but one page.
+    await page.goto(server.url("/d/long"))
+    await expect(rows).to_have_count(60)
+    await expect(words).to_have_count(0)
 
 
 def test_a_name_of_somebody_else_does_not_lead_here(server: Server) -> None:

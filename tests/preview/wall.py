@@ -90,7 +90,7 @@ def write(folder: Path, uid: str, title: str, panels: Iterable[dict[str, Any]], 
 
 
 def dashboards(folder: Path) -> None:
-    """Two dashboards, and a playlist of both."""
+    """Three dashboards, and a playlist of two."""
     row = panel(12, "row", None, (0, 21, 24, 1), panels=[panel(13, "stat", EVERYWHERE, (0, 22, 6, 4))])
     wall = [
         panel(1, "stat", WAITING, (0, 0, 6, 4)),
@@ -110,4 +110,5 @@ def dashboards(folder: Path) -> None:
     write(folder, "first", "Dinding", wall, templating={"list": [_OPD]}, links=[{"url": "/d/second", "title": "Kedua"}])
     several = {**_OPD, "multi": True, "includeAll": True}
     write(folder, "second", "Kedua", [panel(1, "stat", EVERYWHERE)], templating={"list": [several]})
+    write(folder, "long", "Panjang", [panel(1, "table", "SELECT generate_series(1, 60)::text AS n")])
     (folder / "playlist-id.json").write_text(json.dumps({"items": [{"value": "first"}, {"value": "second"}]}))

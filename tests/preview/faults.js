@@ -23,19 +23,16 @@
     const scroll = kiosk ? null : word.closest(".scroll");
     return !scroll || (rect(word).top >= rect(scroll).top - 1 && rect(word).bottom <= rect(scroll).bottom + 1);
   };
-  panels.forEach((panel, at) => {
-    const name = `panel ${panel.dataset.panel} ${panel.querySelector("h2")?.textContent ?? ""}`,
-      box = rect(panel);
-    if (!within(box, screen)) faults.push(`${name} is off the screen`);
-    for (const other of panels.slice(at + 1))
-      if (!apart(box, rect(other))) faults.push(`${name} covers panel ${other.dataset.panel}`);
-    const words = [...panel.querySelectorAll("b, span, td, th, h2, h3, p, .said, .more, .map text")].filter(
+  const look = (name, within_, selected, box) => {
+    const words = [...within_.querySelectorAll(selected)].filter(
       (word) => word.textContent.trim() && word.checkVisibility() && inView(word),
     );
     const boxes = words.map(letters),
-      dots = [...panel.querySelectorAll(".map circle")].map(rect);
+      dots = [...within_.querySelectorAll(".map circle")].map(rect);
     words.forEach((word, here) => {
-      if (!within(boxes[here], box)) faults.push(`${name}: "${short(word)}" is cut`);
+      // A lane's piece cuts what does not fit into it.
+      const frame = word.matches(".lane i") ? rect(word) : box;
+      if (!within(boxes[here], frame)) faults.push(`${name}: "${short(word)}" is cut`);
       if (parseFloat(getComputedStyle(word).fontSize) < least) faults.push(`${name}: "${short(word)}" is too small`);
       if (word.closest(".map") && dots.some((dot) => !apart(boxes[here], dot)))
         faults.push(`${name}: "${short(word)}" lies on a point`);
@@ -43,6 +40,20 @@
         if (!word.contains(words[next]) && !apart(boxes[here], boxes[next]))
           faults.push(`${name}: "${short(word)}" lies on "${short(words[next])}"`);
     });
+  };
+  const top = document.querySelector("header"),
+    below = document.querySelector("nav");
+  look("header", top, "#city, #title, #fresh, #clock", rect(top));
+  if (below.checkVisibility()) look("navigation", below, "a, label", rect(below));
+  for (const bar of [top, below])
+    if (bar.checkVisibility() && !within(rect(bar), screen)) faults.push(`${bar.localName} is off the screen`);
+  panels.forEach((panel, at) => {
+    const name = `panel ${panel.dataset.panel} ${panel.querySelector("h2")?.textContent ?? ""}`,
+      box = rect(panel);
+    if (!within(box, screen)) faults.push(`${name} is off the screen`);
+    for (const other of panels.slice(at + 1))
+      if (!apart(box, rect(other))) faults.push(`${name} covers panel ${other.dataset.panel}`);
+    look(name, panel, "b, span, td, th, h2, h3, p, .said, .more, .map text, .plot text, .lane i", box);
   });
   return faults;
 };

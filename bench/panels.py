@@ -17,7 +17,7 @@ _INTERVAL = timedelta(minutes=1)
 
 
 def statements(reader: psycopg.Connection) -> dict[str, str]:
-    """By dashboard and panel; a variable is All, or where it has none the first of its choices."""
+    """By dashboard and panel; a variable is All, or what its dashboard was saved with, or the first of its choices."""
     (zone,) = reader.execute("SELECT timezone FROM wall.city").fetchone() or ("UTC",)
     found = {}
     for path in sorted(_JSON.glob("*.json")):
@@ -28,8 +28,10 @@ def statements(reader: psycopg.Connection) -> dict[str, str]:
         for each in body.get("templating", {}).get("list", []):
             several = bool(each.get("multi"))
             sql = expand(each["query"], during, _INTERVAL, chosen).sql
-            values = tuple(value for _, value in reader.execute(sql.encode()).fetchall())
-            chosen.append(Variable(each["name"], values[:1], several, each.get("allValue") if several else None))
+            values = [value for _, value in reader.execute(sql.encode()).fetchall()]
+            saved = each.get("current", {}).get("value")
+            picked = (saved,) if saved in values else tuple(values[:1])
+            chosen.append(Variable(each["name"], picked, several, each.get("allValue") if several else None))
         for panel in _panels(body):
             for target in panel.get("targets", []):
                 if "rawSql" in target:

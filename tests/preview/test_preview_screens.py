@@ -7,12 +7,16 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from playwright.async_api import Browser, Page, expect
+from psycopg.rows import dict_row
 
+from bench.panels import statements
 from dashboards.preview.app import JSON
 from dashboards.preview.model import read
 from dashboards.words import DIMENSIONS, STATUSES
@@ -177,6 +181,72 @@ async def test_city_wall_says_what_the_wall_says(hub: RunningHub, page: Page, se
     assert [(heading, said) for heading in says for said in says[heading] - shown[heading]] == []
     assert sum(len(tiles) for tiles in says.values()) > 15
     assert all(len(shown[name.id]) == len(says[name.id]) for name in DIMENSIONS.values())
+
+
+def titles(panel: dict[str, Any]) -> dict[str, tuple[str, bool]]:
+    """Of each column that is shown and described: its heading, and whether it is a part that is told in percent."""
+    found = {}
+    for override in panel["fieldConfig"]["overrides"]:
+        says = {each["id"]: each["value"] for each in override["properties"]}
+        if not says.get("custom.hidden"):
+            unit = says.get("unit", panel["fieldConfig"]["defaults"].get("unit"))
+            name = override["matcher"]["options"]
+            found[name] = (says.get("displayName", name), unit == "percentunit")
+    return found
+
+
+def is_told(value: float, text: str) -> bool:
+    """Whether `text` is the number as Indonesian writes it, rounded to the digits that it shows."""
+    written = re.match(r"-?[\d.]+(?:,(\d+))?", text)
+    if written is None:
+        return False
+    number = float(written[0].replace(".", "").replace(",", "."))
+    return abs(number - value) <= 0.5001 * 10 ** -len(written[1] or "")
+
+
+async def cells_of(page: Page, panel: dict[str, Any]) -> list[dict[str, str]]:
+    """What a panel shows: by heading, of each row of a table, or of all tiles as of one row."""
+    place = page.locator(f'[data-panel="{panel["id"]}"]')
+    if panel["type"] == "stat":
+        tiles = [await tile.locator("span, b").all_inner_texts() for tile in await place.locator(".cell").all()]
+        return [{tile[0]: tile[1] for tile in tiles if len(tile) == 2}]
+    rows = await place.locator("tbody tr").all()
+    heads = await place.locator("th").all_inner_texts()
+    return [dict(zip(heads, await row.locator("td").all_inner_texts(), strict=True)) for row in rows]
+
+
+@pytest.mark.parametrize("uid", [uid for uid in UIDS if not uid.endswith("-en") and uid != "warroom-city-wall"])
+async def test_numbers_on_the_page_are_those_of_its_queries(
+    hub: RunningHub, page: Page, server: Server, uid: str
+) -> None:
+    body = read(JSON).dashboards[uid].body
+    panels = [each for each in body["panels"] if each["type"] in ("stat", "table") and each["targets"][0].get("rawSql")]
+    await page.set_viewport_size({"width": 1920, "height": 1080})
+    await page.goto(server.url(f"/d/{uid}"))
+    await drawn(page)
+    wrong: list[str] = []
+    for _ in range(40):
+        wrong, told = [], 0
+        for panel in panels:
+            shown = await cells_of(page, panel)
+            with psycopg.connect(hub.endpoints.database_url_for("grafana_reader")) as wall:
+                statement = statements(wall)[f"{uid.removeprefix('warroom-')}: {panel['title']}"]
+                answers = wall.cursor(row_factory=dict_row).execute(statement.encode()).fetchall()
+            wrong += [f"{panel['title']}: {len(shown)} of {len(answers)} rows"] * (len(shown) != len(answers))
+            for answer, row in zip(answers, shown, strict=False):
+                for column, (title, percent) in titles(panel).items():
+                    value = answer.get(column)
+                    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or title not in row:
+                        continue
+                    told += 1
+                    if not is_told(float(value) * (100 if percent else 1), row[title]):
+                        wrong.append(f"{panel['title']}: {title} is {value}, shown as {row[title]!r}")
+        # A figure may change between the question to the one and to the other.
+        if not wrong:
+            break
+        await asyncio.sleep(0.5)
+    assert wrong == []
+    assert told > 5
 
 
 def test_there_are_dashboards_to_look_at() -> None:

@@ -4,8 +4,9 @@ import time
 from datetime import UTC, datetime
 
 from bench.city import City
+from opd_schemas.catalogue import Catalogue
 from opd_schemas.event import parse
-from services.catalogue import Catalogue, Register
+from services.catalogue import Register
 
 _ROUNDS, _EVENTS = 50, 200
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The files of PostgreSQL 17 with TimescaleDB, taken from Debian trixie's own packages into a cache folder, whose path is
-# printed. Only what the server opens is kept, and psql: 80 MB of 440. Nothing of the host is changed, and no mirror is named.
+# printed. Only what the server opens is kept, and psql: 80 MB of 440. Nothing of the host is changed, no mirror is named.
 set -eu
 
 release=trixie

@@ -112,7 +112,7 @@ def _show_difference(own: Context, found: Mapping[str, Any]) -> None:
     if found["rewritten"]:
         out.print(f"[bold]{say('Perkara yang ditulis ulang', 'Cases that would be rewritten')}[/]")
         for each in found["rewritten"]:
-            out.print(f"  {each['kind']} {each['opd']}: {_number(own, each['cases'])}", soft_wrap=True)
+            out.print(f"  {each['kind']} {each['opd']}: {own.number(each['cases'])}", soft_wrap=True)
     if found["new_figures"]:
         title = say("KPI dengan hitungan baru", "KPIs with a new figure")
         out.print(f"[bold]{title}[/] ({len(found['new_figures'])})")
@@ -145,10 +145,6 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _number(own: Context, value: int) -> str:
-    return own.say(f"{value:,}".replace(",", "."), f"{value:,}")
-
-
 @app.command("apply")
 def apply_command(context: typer.Context, folder: Folder) -> None:
     """Put a catalogue into force, at once for all services; then bring what is stored in step with it.
@@ -167,7 +163,7 @@ def apply_command(context: typer.Context, folder: Folder) -> None:
                 f"Nothing changed; version {version} stays in force.",
             )
         )
-    cases, figures = _number(own, rewritten.cases), _number(own, rewritten.figures)
+    cases, figures = own.number(rewritten.cases), own.number(rewritten.figures)
     out.print(
         own.say(
             f"{cases} perkara ditulis ulang, {figures} hitungan KPI diselesaikan.",

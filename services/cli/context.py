@@ -71,6 +71,16 @@ class Context:
         """One text of a screen in the chosen language."""
         return english if self.lang is Lang.EN else indonesian
 
+    def number(self, value: float, decimals: int = 0) -> str:
+        """One number as the chosen language writes it."""
+        return number(value, self.lang, decimals)
+
+
+def number(value: float, lang: Lang, decimals: int = 0) -> str:
+    """1.234,5 in Indonesian, 1,234.5 in English."""
+    text = f"{value:,.{decimals}f}"
+    return text if lang is Lang.EN else text.translate({ord(","): ".", ord("."): ","})
+
 
 @asynccontextmanager
 async def nats_connection(endpoints: Endpoints, user: str) -> AsyncIterator[Client]:

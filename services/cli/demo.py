@@ -62,8 +62,8 @@ class Ending:
         if books.accepted < LEAST_EVENTS:
             found.append(
                 say(
-                    f"kurang dari {LEAST_EVENTS:,} kejadian; jalankan lebih lama",
-                    f"fewer than {LEAST_EVENTS:,} events; run longer",
+                    f"kurang dari {own.number(LEAST_EVENTS)} kejadian; jalankan lebih lama",
+                    f"fewer than {own.number(LEAST_EVENTS)} events; run longer",
                 )
             )
         for name, n in (
@@ -203,7 +203,7 @@ async def _watch(
             if first_figure is None and (live.waiting or live.visits_today):
                 first_figure = now - began
                 if screen is None:
-                    err.print(own.say(f"Angka pertama {first_figure:.1f} s", f"First figure {first_figure:.1f} s"))
+                    err.print(f"{own.say('Angka pertama', 'First figure')} {_span(own, first_figure, 1)}")
             left = None if duration is None else max(0.0, duration - (now - started))
             if screen is not None:
                 screen.update(_draw(own, name, live, per_second, left, speed=speed), refresh=True)
@@ -213,22 +213,25 @@ async def _watch(
             await asyncio.sleep(max(0.0, 1.0 - (time.monotonic() - now)))
 
 
-def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.0f} ms"
+def _ms(own: Context, value: float | None) -> str:
+    return "-" if value is None else f"{own.number(value)} ms"
 
 
-def _span(seconds: float | None) -> str:
+def _span(own: Context, seconds: float | None, decimals: int = 0) -> str:
     if seconds is None:
         return "-"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+    if seconds < 120:
+        return f"{own.number(seconds, decimals)} {own.say('dtk', 's')}"
+    return f"{own.number(seconds / 60, 1)} {own.say('mnt', 'min')}"
 
 
 def _line(own: Context, live: Live, per_second: float) -> str:
-    say = own.say
+    say, number = own.say, own.number
     return (
-        f"{say('menunggu', 'waiting')} {live.waiting:,}  {say('izin terbuka', 'permits open')} {live.permits_open:,}  "
-        f"{say('kunjungan hari ini', 'visits today')} {live.visits_today:,}  "
-        f"{per_second:,.0f} {say('kejadian/s', 'events/s')}  p99 {_ms(live.p99_ms)}"
+        f"{say('menunggu', 'waiting')} {number(live.waiting)}  "
+        f"{say('izin terbuka', 'permits open')} {number(live.permits_open)}  "
+        f"{say('kunjungan hari ini', 'visits today')} {number(live.visits_today)}  "
+        f"{number(per_second)} {say('kejadian/dtk', 'events/s')}  p99 {_ms(own, live.p99_ms)}"
     )
 
 
@@ -241,11 +244,11 @@ def _draw(
         [
             Panel(Text(value, style="bold", justify="center"), title=title, width=19)
             for title, value in (
-                (say("menunggu", "waiting"), f"{live.waiting:,}"),
-                (say("izin terbuka", "permits open"), f"{live.permits_open:,}"),
-                (say("kunjungan", "visits"), f"{live.visits_today:,}"),
-                (say("kejadian/s", "events/s"), f"{per_second:,.0f}"),
-                (say("latensi p99", "latency p99"), _ms(live.p99_ms)),
+                (say("menunggu", "waiting"), own.number(live.waiting)),
+                (say("izin terbuka", "permits open"), own.number(live.permits_open)),
+                (say("kunjungan", "visits"), own.number(live.visits_today)),
+                (say("kejadian/dtk", "events/s"), own.number(per_second)),
+                (say("latensi p99", "latency p99"), _ms(own, live.p99_ms)),
             )
         ]
     )
@@ -259,16 +262,16 @@ def _draw(
         table.add_row(
             service.name_id if own.lang == "id" else service.name_en,
             service.opd,
-            f"{service.waiting:,}",
-            _span(oldest),
-            _span(service.p90_s),
-            f"{service.called:,}",
+            own.number(service.waiting),
+            _span(own, oldest),
+            _span(own, service.p90_s),
+            own.number(service.called),
         )
     note = say(
-        f"Kota simulasi, {speed:.0f}x lebih cepat: tunggu 10 menit tampil sebagai {600 / speed:.0f} s.",
+        f"Kota simulasi, {speed:.0f}x lebih cepat: tunggu 10 menit tampil sebagai {600 / speed:.0f} dtk.",
         f"A simulated city at {speed:.0f}x: a wait of 10 minutes shows as {600 / speed:.0f} s.",
     )
-    ends = "" if left is None else say(f"  selesai dalam {left:.0f} s", f"  ends in {left:.0f} s")
+    ends = "" if left is None else say(f"  selesai dalam {left:.0f} dtk", f"  ends in {left:.0f} s")
     stop = say("Ctrl-C: selesai", "Ctrl-C: end") if left is None else ""
     return Group(
         Text(f"{name}  {now.astimezone():%H:%M:%S}{ends}  {stop}", style="bold"), tiles, table, Text(note, style="dim")
@@ -276,30 +279,26 @@ def _draw(
 
 
 def _summarise(own: Context, ending: Ending) -> list[str]:
-    say, books = own.say, ending.books
+    say, number, books = own.say, own.number, ending.books
     table = Table(title=say("Ringkasan", "Summary"), title_justify="left", box=None, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     for label, value in (
-        (say("diterima", "accepted"), f"{books.accepted:,}"),
-        (say("dihitung", "counted"), f"{books.counted:,}"),
-        (say("ganda, diabaikan", "duplicates ignored"), f"{books.duplicates:,}"),
-        (say("dikarantina", "quarantined"), f"{books.quarantined:,}"),
-        (say("terlambat (tetap dihitung)", "late (counted all the same)"), f"{ending.late:,}"),
-        (say("kejadian per detik", "events a second"), f"{books.accepted / ending.seconds:,.0f}"),
-        (say("latensi diterima-tercatat p50", "latency accepted-committed p50"), _ms(ending.p50_ms)),
-        (say("latensi diterima-tercatat p99", "latency accepted-committed p99"), _ms(ending.p99_ms)),
+        (say("diterima", "accepted"), number(books.accepted)),
+        (say("dihitung", "counted"), number(books.counted)),
+        (say("ganda, diabaikan", "duplicates ignored"), number(books.duplicates)),
+        (say("dikarantina", "quarantined"), number(books.quarantined)),
+        (say("terlambat (tetap dihitung)", "late (counted all the same)"), number(ending.late)),
+        (say("kejadian per detik", "events a second"), number(books.accepted / ending.seconds)),
+        (say("latensi diterima-tercatat p50", "latency accepted-committed p50"), _ms(own, ending.p50_ms)),
+        (say("latensi diterima-tercatat p99", "latency accepted-committed p99"), _ms(own, ending.p99_ms)),
     ):
         table.add_row(label, value)
     out.print(table)
     if books.close:
         out.print(
-            say(
-                f"[green]Pembukuan cocok:[/] {books.accepted:,} = {books.counted:,} + {books.duplicates:,} + "
-                f"{books.quarantined:,}",
-                f"[green]The books close:[/] {books.accepted:,} = {books.counted:,} + {books.duplicates:,} + "
-                f"{books.quarantined:,}",
-            )
+            f"[green]{say('Pembukuan cocok', 'The books close')}:[/] {number(books.accepted)} = "
+            f"{number(books.counted)} + {number(books.duplicates)} + {number(books.quarantined)}"
         )
     shortfalls = ending.shortfalls(own)
     for shortfall in shortfalls:

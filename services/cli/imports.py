@@ -90,30 +90,26 @@ def _timezone(endpoints: Endpoints) -> str:
 
 
 def _show(own: Context, report: Report, books: Books) -> None:
-    say = own.say
+    say, number = own.say, own.number
     if report.resumed_at is not None:
-        out.print(
-            say(f"Dilanjutkan setelah baris {report.resumed_at:,}.", f"Went on behind line {report.resumed_at:,}.")
-        )
+        out.print(f"{say('Dilanjutkan setelah baris', 'Went on behind line')} {number(report.resumed_at)}.")
     out.print(
-        say(
-            f"{report.read:,} baris dibaca, {report.sent:,} dikirim, {report.read - report.sent:,} dilewati.",
-            f"{report.read:,} rows read, {report.sent:,} sent, {report.read - report.sent:,} skipped.",
-        )
+        f"{number(report.read)} {say('baris dibaca', 'rows read')}, {number(report.sent)} {say('dikirim', 'sent')}, "
+        f"{number(report.read - report.sent)} {say('dilewati', 'skipped')}."
     )
     if report.skipped:
         table = Table(box=None, header_style="bold")
         for heading in (say("dilewati karena", "skipped because"), say("baris", "rows"), say("pertama", "first"), ""):
             table.add_column(heading, no_wrap=True, justify="left")
         for reason, skipped in sorted(report.skipped.items(), key=lambda item: -item[1].count):
-            table.add_row(reason, f"{skipped.count:,}", f"{skipped.first_line:,}", (skipped.example or "")[:60])
+            table.add_row(reason, number(skipped.count), number(skipped.first_line), (skipped.example or "")[:60])
         out.print(table)
     out.print(
         say(
-            f"Sejak impor dimulai, semua pengirim bersama: dihitung {books.counted:,}, "
-            f"sudah pernah {books.duplicates:,}, dikarantina {books.quarantined:,}.",
-            f"Since the import began, all publishers together: counted {books.counted:,}, "
-            f"counted before {books.duplicates:,}, quarantined {books.quarantined:,}.",
+            f"Sejak impor dimulai, semua pengirim bersama: dihitung {number(books.counted)}, "
+            f"sudah pernah {number(books.duplicates)}, dikarantina {number(books.quarantined)}.",
+            f"Since the import began, all publishers together: counted {number(books.counted)}, "
+            f"counted before {number(books.duplicates)}, quarantined {number(books.quarantined)}.",
         )
     )
     if books.quarantined:

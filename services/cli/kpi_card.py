@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.cli import kpi_words as words
-from services.cli.context import Context, out
+from services.cli.context import Context, number, out
 from services.cli.kpi_chart import chart
 from services.cli.kpi_words import Kpi
 from services.operator.kpi import Board
@@ -52,9 +52,9 @@ def _facts(own: Context, board: Board, each: Kpi, zone: ZoneInfo) -> list[tuple[
         edges = [words.minute(edge, zone) for edge in (each["from_at"], each["to_at"]) if edge is not None]
         seen = f"{seen}: {' - '.join(edges)} {zone.key}"
     minimum = each["minimum_sample"]
-    sample = words.NOTHING if each["n"] is None else words.number(each["n"], lang)
+    sample = words.NOTHING if each["n"] is None else number(each["n"], lang)
     if minimum is not None:
-        sample += say(f" (sedikitnya {words.number(minimum, lang)})", f" (at least {words.number(minimum, lang)})")
+        sample += say(f" (sedikitnya {number(minimum, lang)})", f" (at least {number(minimum, lang)})")
     verified = "" if each["source_verified"] else say(" (belum diperiksa)", " (not yet verified)")
     code = f" ({each['rpjmd_code']})" if each["rpjmd_code"] else ""
     review = each["next_review"] or words.NOTHING
@@ -94,9 +94,9 @@ def _trust(own: Context, each: Kpi, zone: ZoneInfo) -> str:
     parts = [say(f"aplikasi terdengar {heard}", f"publishers heard {heard}"), say(f"terlambat {late}", f"late {late}")]
     if each["as_of"] is not None:
         as_of = each["as_of"].astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
-        commit = words.number(each["commit_no"], lang)
+        commit = number(each["commit_no"], lang)
         parts.append(say(f"per {as_of} (komit {commit})", f"as of {as_of} (commit {commit})"))
     if each["revision"] is not None:
-        revision = words.number(each["revision"], lang)
+        revision = number(each["revision"], lang)
         parts.append(say(f"revisi: komit {revision}", f"revision: commit {revision}"))
     return "; ".join(parts)

@@ -12,7 +12,7 @@ from rich.text import Text
 from dashboards.words import STATUSES
 from opd_schemas.kpi import DIMENSIONS
 from services.cli import kpi_words as words
-from services.cli.context import Context, out
+from services.cli.context import Context, number, out
 from services.cli.kpi_chart import GAP, sparkline
 from services.cli.kpi_words import Kpi
 from services.operator.kpi import Board
@@ -28,7 +28,7 @@ _RIGHT = frozenset({"value", "target", "achievement", "n", "heard", "late", "rev
 
 def show(own: Context, board: Board, zone: ZoneInfo) -> None:
     say = own.say
-    rank = {code: number for number, code in enumerate(DIMENSIONS)}
+    rank = {code: at for at, code in enumerate(DIMENSIONS)}
     kpis = sorted(board.kpis, key=lambda k: rank.get(k["dimension"], len(rank)))
     out.print(_headline(own, board, zone))
     table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
@@ -69,7 +69,7 @@ def _headline(own: Context, board: Board, zone: ZoneInfo) -> Text:
     known = next((k for k in board.kpis if k["as_of"] is not None), None)
     if known is not None:
         as_of = known["as_of"].astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
-        commit = words.number(known["commit_no"], own.lang)
+        commit = number(known["commit_no"], own.lang)
         parts.append(say(f"per {as_of}, komit {commit}", f"as of {as_of}, commit {commit}"))
     line = Text.assemble((board.city, "bold"), " · ".join(parts))
     if line.cell_len > out.width:
@@ -104,9 +104,9 @@ def _cells(own: Context, each: Kpi) -> dict[str, Text]:
         "unit": words.short_unit(each, lang),
         "target": words.bound(each["target"], each, lang, better=True),
         "achievement": words.share(each["achievement"], lang),
-        "n": words.NOTHING if each["n"] is None else words.number(each["n"], lang),
+        "n": words.NOTHING if each["n"] is None else number(each["n"], lang),
         "late": words.share(each["late_share"], lang),
-        "revision": words.NOTHING if each["revision"] is None else words.number(each["revision"], lang),
+        "revision": words.NOTHING if each["revision"] is None else number(each["revision"], lang),
         "kpi": each["kpi"],
     }
     cells = {column: Text(text) for column, text in plain.items()}

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter
 
 from dashboards.words import DIMENSIONS, STATUSES, UNITS, Words
-from services.cli.context import Lang
+from services.cli.context import Lang, number
 
 Kpi = Mapping[str, Any]
 _SPAN = TypeAdapter(timedelta)
@@ -97,12 +97,6 @@ _NOT_IN_EFFECT = Words(
 
 def minute(at: datetime, zone: ZoneInfo) -> str:
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
-
-
-def number(value: float, lang: Lang, decimals: int = 0) -> str:
-    """1.234,5 in Indonesian, 1,234.5 in English."""
-    text = f"{value:,.{decimals}f}"
-    return text if lang is Lang.EN else text.translate({ord(","): ".", ord("."): ","})
 
 
 def amount(value: float | None, lang: Lang) -> str:

@@ -42,7 +42,7 @@ def simulate(
     def report(counts: Counts) -> None:
         nonlocal last
         last = counts
-        err.print(own.say(f"{counts.published:,} diterbitkan", f"{counts.published:,} published"), end="\r")
+        err.print(f"{own.number(counts.published)} {own.say('diterbitkan', 'published')}", end="\r")
 
     with suppress(KeyboardInterrupt):
         asyncio.run(
@@ -61,13 +61,13 @@ def simulate(
         plain["by_app"] = {"/".join(key): n for key, n in last.by_app.items()}
         print_json(plain)
         return
-    out.print(
-        own.say(
-            f"{last.published:,} diterbitkan, {last.duplicates_sent:,} ganda, {last.garbage_sent:,} rusak, "
-            f"{last.late_sent:,} terlambat, {last.failed:,} gagal",
-            f"{last.published:,} published, {last.duplicates_sent:,} twice, {last.garbage_sent:,} garbage, "
-            f"{last.late_sent:,} late, {last.failed:,} failed",
-        )
+    parts = (
+        (last.published, own.say("diterbitkan", "published")),
+        (last.duplicates_sent, own.say("ganda", "twice")),
+        (last.garbage_sent, own.say("rusak", "garbage")),
+        (last.late_sent, own.say("terlambat", "late")),
+        (last.failed, own.say("gagal", "failed")),
     )
+    out.print(", ".join(f"{own.number(count)} {what}" for count, what in parts))
     if last.failed:
         raise typer.Exit(1)

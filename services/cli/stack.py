@@ -89,13 +89,17 @@ _ALARMS = {
 
 
 def _show(own: Context, found: Status) -> None:
-    say = own.say
+    say, number = own.say, own.number
     table = Table(title=say("Aliran", "Streams"), title_justify="left", box=None, header_style="bold")
     for heading in ("stream", say("pesan", "messages"), "MB", say("terisi", "fill"), say("tertunda", "lag")):
         table.add_column(heading, justify="left" if heading == "stream" else "right", no_wrap=True)
     for stream in found.streams:
         table.add_row(
-            stream.name, f"{stream.messages:,}", f"{stream.bytes / 1e6:,.1f}", f"{stream.fill:.1%}", f"{stream.lag:,}"
+            stream.name,
+            number(stream.messages),
+            number(stream.bytes / 1e6, 1),
+            f"{number(stream.fill * 100, 1)}%",
+            number(stream.lag),
         )
     out.print(table)
     books = found.books
@@ -105,14 +109,15 @@ def _show(own: Context, found: Status) -> None:
         else say("[yellow]belum cocok (ada yang masih diproses?)[/]", "[yellow]not closed (still at work?)[/]")
     )
     out.print(
-        f"\n{say('Pembukuan', 'Books')}: {say('diterima', 'accepted')} {books.accepted:,} = "
-        f"{say('dihitung', 'counted')} {books.counted:,} + {say('ganda', 'duplicates')} {books.duplicates:,} + "
-        f"{say('karantina', 'quarantined')} {books.quarantined:,}   {closed}"
+        f"\n{say('Pembukuan', 'Books')}: {say('diterima', 'accepted')} {number(books.accepted)} = "
+        f"{say('dihitung', 'counted')} {number(books.counted)} + "
+        f"{say('ganda', 'duplicates')} {number(books.duplicates)} + "
+        f"{say('karantina', 'quarantined')} {number(books.quarantined)}   {closed}"
     )
     at = found.committed_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if found.committed_at else "-"
-    out.print(f"{say('Komit terakhir', 'Last commit')}: {found.commit_no:,}  {at}")
+    out.print(f"{say('Komit terakhir', 'Last commit')}: {number(found.commit_no)}  {at}")
     if found.quarantine:
-        reasons = ", ".join(f"{reason} {n:,}" for reason, n in sorted(found.quarantine.items()))
+        reasons = ", ".join(f"{reason} {number(n)}" for reason, n in sorted(found.quarantine.items()))
         out.print(f"{say('Karantina terbuka', 'Open quarantine')}: {reasons}   (warroom rejects list)")
     heard = Table(title=say("\nAplikasi", "\nApplications"), title_justify="left", box=None, header_style="bold")
     # Names give way on a narrow screen; times and states do not.

@@ -73,39 +73,46 @@ def measure(
         _show(own, found, zone)
 
 
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:,.2f} {unit}"
-    return f"{seconds:,.2f} s"
+_SIZES = ((86400.0, "hari", "d"), (3600.0, "jam", "h"), (60.0, "mnt", "min"))
 
 
-def _count(n: int | None) -> str:
-    """A count; of a health kind one of fewer than five is hidden."""
-    return "–" if n is None else f"{n:,}"
+class _Words:
+    """Numbers as the language writes them; what is hidden or unknown is a dash."""
 
+    def __init__(self, own: Context) -> None:
+        self._own = own
 
-def _share(share: float | None) -> str:
-    return "–" if share is None else f"{share:.2%}"
+    def duration(self, seconds: float | None) -> str:
+        if seconds is None:
+            return "-"
+        for size, *unit in _SIZES:
+            if seconds >= 2 * size:
+                return f"{self._own.number(seconds / size, 2)} {self._own.say(*unit)}"
+        return f"{self._own.number(seconds, 2)} {self._own.say('dtk', 's')}"
+
+    def count(self, n: int | None) -> str:
+        """A count; of a health kind one of fewer than five is hidden."""
+        return "–" if n is None else self._own.number(n)
+
+    def share(self, share: float | None, decimals: int = 2) -> str:
+        return "–" if share is None else f"{self._own.number(share * 100, decimals)}%"
 
 
 def _show(own: Context, found: dict[str, Any], zone: ZoneInfo) -> None:
-    say = own.say
+    say, words = own.say, _Words(own)
     lifecycle = KINDS[found["kind"]]
     title = say(lifecycle.title_id, lifecycle.title_en)
     start, end = (found[name].astimezone(zone).strftime("%Y-%m-%d %H:%M") for name in ("from", "to"))
     out.print(f"[bold]{title}[/]  {start} - {end}  {zone}")
-    out.print(f"{say('Kejadian dihitung', 'Events counted')}: {found['events']:,}")
+    out.print(f"{say('Kejadian dihitung', 'Events counted')}: {own.number(found['events'])}")
     table = Table(box=None, header_style="bold")
     for heading in (say("status", "state"), say("kejadian", "events"), say("perkara", "cases")):
         table.add_column(heading, justify="left" if heading in ("status", "state") else "right")
     for state, row in found["states"].items():
-        table.add_row(state, _count(row["events"]), _count(row["cases"]))
+        table.add_row(state, words.count(row["events"]), words.count(row["cases"]))
     out.print(table)
     shares = [
-        f"{name} {_share(row['share'])} ({_count(row['cases'])})"
+        f"{name} {words.share(row['share'])} ({words.count(row['cases'])})"
         for name, row in found["channels"].items()
         if name != "of"
     ]
@@ -115,31 +122,31 @@ def _show(own: Context, found: dict[str, Any], zone: ZoneInfo) -> None:
         table.add_column(heading, justify="right" if heading == "n" else "left")
     for name, row in found["durations"].items():
         limits = ", ".join(
-            f"≤ {_duration(x['limit_s'])}: {_count(x['within'])}"
-            + (f" ({x['share']:.1%})" if x["share"] is not None else "")
+            f"≤ {words.duration(x['limit_s'])}: {words.count(x['within'])}"
+            + (f" ({words.share(x['share'], 1)})" if x["share"] is not None else "")
             for x in row["limits"]
         )
         table.add_row(
             name,
-            _count(row["n"]),
-            _duration(row["mean_s"]),
-            _duration(row["median_s"]),
-            _duration(row["p90_s"]),
+            words.count(row["n"]),
+            words.duration(row["mean_s"]),
+            words.duration(row["median_s"]),
+            words.duration(row["p90_s"]),
             limits,
         )
         if net := row.get("net"):
             table.add_row(
                 f"{name} ({say('bersih', 'net')})",
-                _count(net["n"]),
-                *(_duration(net[figure]) for figure in ("mean_s", "median_s", "p90_s")),
+                words.count(net["n"]),
+                *(words.duration(net[figure]) for figure in ("mean_s", "median_s", "p90_s")),
                 say("jam kerja tanpa jeda", "working hours without pauses"),
             )
     out.print(table)
     level = found["open"]
     oldest = level["oldest_open"].astimezone(zone).strftime("%Y-%m-%d %H:%M") if level["oldest_open"] else "-"
     out.print(
-        f"\n{say('Terbuka', 'Open')}: {_count(level['open'])}  "
-        f"{say('menunggu', 'waiting')}: {_count(level['waiting'])}  "
+        f"\n{say('Terbuka', 'Open')}: {words.count(level['open'])}  "
+        f"{say('menunggu', 'waiting')}: {words.count(level['waiting'])}  "
         f"{say('terlama sejak', 'oldest since')}: {oldest}"
     )
 
@@ -179,12 +186,11 @@ def verify(
     else:
         for difference in found.differences:
             out.print(str(difference), markup=False, soft_wrap=True)
+        events, cases, commit = (own.number(n) for n in (found.events, found.cases, found.commit_no))
         out.print(
             own.say(
-                f"{found.events:,} kejadian, {found.cases:,} perkara diperiksa pada komit {found.commit_no:,}: "
-                f"{len(found.differences)} perbedaan",
-                f"{found.events:,} events, {found.cases:,} cases checked at commit {found.commit_no:,}: "
-                f"{len(found.differences)} differences",
+                f"{events} kejadian, {cases} perkara diperiksa pada komit {commit}: {len(found.differences)} perbedaan",
+                f"{events} events, {cases} cases checked at commit {commit}: {len(found.differences)} differences",
             )
             + (
                 own.say(f", {len(left)} tersisa setelah perbaikan.", f", {len(left)} left after mending.")

@@ -1,5 +1,7 @@
 """The demo's figures as the commands tell them: books close, measures agree, verify finds and mends."""
 
+import re
+
 import psycopg
 
 from tests.cli.conftest import Warroom
@@ -38,6 +40,20 @@ def test_status_fits_a_narrow_screen(warroom: Warroom) -> None:
     lines = warroom("status", COLUMNS="80").stdout.splitlines()
     assert any(line.rstrip().endswith("live") for line in lines)
     assert any("disdukcapil" in line or "disdukca" in line for line in lines)
+
+
+def test_numbers_are_written_as_each_language_does(warroom: Warroom) -> None:
+    books = warroom.json("status")["books"]
+    events = warroom.json("measure", "queue")["events"]
+    assert min(events, books["accepted"]) >= 1000
+    for lang, mark in (("id", "."), ("en", ",")):
+        said = " ".join(warroom("status", lang=lang).stdout.split())
+        assert f" {books['accepted']:,} = ".replace(",", mark) in said
+        said = warroom("measure", "queue", lang=lang).stdout
+        assert f": {events:,}\n".replace(",", mark) in said
+        shares = re.findall(r"online (\d+[.,]\d\d)%", said)
+        assert shares
+        assert mark not in shares[0]
 
 
 def test_measure_agrees_with_the_raw_events(warroom: Warroom) -> None:

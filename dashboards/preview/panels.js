@@ -112,7 +112,7 @@ function fit(panel, box, scroll, table) {
     pages.length > 1 && `${first}–${first + page.length - 1} ${text().of} ${rows.length}`,
     columns && `+ ${columns} ${text().columns}`,
   ].filter(Boolean);
-  box.append(make("div", { className: "more", textContent: told.join(", ") }));
+  if (told.length) box.append(make("div", { className: "more", textContent: told.join(", ") }));
 }
 
 // Plotly takes some HTML in names.
